@@ -28,6 +28,10 @@ _MIN_FOCAL_PER_SIDE = 0.005
 _MAX_FOCAL_PER_SIDE = 5000.0
 _MAX_SIDE = 1_000_000
 
+ASSUMED_FOV_VERTICAL_DEG = 50.0
+"""What a picture without any known camera is taken with, wherever an assumption is allowed and marked: a phone held upright sees
+about 65 degrees, a 50 mm lens on full frame 27."""
+
 
 class CameraSource(StrEnum):
     """Where the camera of a depth map came from."""
@@ -96,6 +100,11 @@ class CameraIntrinsics:
         """Square pixels, centred: ``f = height / (2 tan(fov / 2))``. Raises :class:`CameraError` outside 0..179.4 degrees."""
         focal = _focal_from_fov(fov_vertical_deg, height, "vertical")
         return cls(focal, focal, width / 2, height / 2, width, height)
+
+    @classmethod
+    def assumed(cls, width: int, height: int) -> CameraIntrinsics:
+        """The camera to build with when nothing tells the real one; mark the result :attr:`CameraSource.ASSUMED`."""
+        return cls.from_vertical_fov(ASSUMED_FOV_VERTICAL_DEG, width, height)
 
     @classmethod
     def from_horizontal_fov(cls, fov_horizontal_deg: float, width: int, height: int) -> CameraIntrinsics:
