@@ -50,7 +50,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; bad input is one line on stderr and exit status 2, never a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False)
     except DepthbridgeError as error:
         print(f"depthbridge: {error}", file=sys.stderr)
         sys.exit(2)
@@ -66,6 +66,8 @@ def main() -> None:
         # The reader of our output left (`| head`): not an error of ours, and nothing more can be said on stdout.
         sys.stderr.close()
         sys.exit(141)
+    # Without click's standalone mode, `ctx.exit(n)` comes back as a value.
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

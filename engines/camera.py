@@ -57,7 +57,7 @@ class CameraIntrinsics:
     """Focal lengths and principal point in pixels of an image of ``width`` x ``height`` pixels.
 
     Raises :class:`CameraError` for sizes that are no positive integers, focal lengths that are not finite and positive or
-    are absurd for the size, and principal points further than ten image sizes away.
+    are absurd for the size, and principal points more than a million pixels away.
     """
 
     fx: float
@@ -87,7 +87,8 @@ class CameraIntrinsics:
                     f"Camera {name} is {focal:g} px for a {self.width}x{self.height} image, which no lens has; "
                     "check that it is in pixels of this image."
                 )
-        if abs(self.cx) > 10 * longest or abs(self.cy) > 10 * longest:
+        # A window cut from a corner of a large picture has its principal point many of its own sizes away: only nonsense is refused.
+        if abs(self.cx) > _MAX_SIDE or abs(self.cy) > _MAX_SIDE:
             raise CameraError(
                 f"Camera principal point ({self.cx:g}, {self.cy:g}) lies far outside the {self.width}x{self.height} image; "
                 "give it in pixels of this image."

@@ -64,18 +64,25 @@ class InputPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of a published model. ``path`` is its name below the model's folder, ``url`` where its owner publishes it."""
+    """One file of a published model. ``path`` is its name below the model's folder, ``url`` where its owner publishes it.
+
+    ``about_bytes`` is the size as published, good for a list only; ``checked`` is False while nobody on this project has seen the file.
+    """
 
     path: str
     url: str
+    about_bytes: int | None = None
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One entry of the catalogue, or what was worked out for a user's own file.
 
-    ``parameters`` is a count; ``canonical_focal_px`` is set for families that need the focal length; ``files`` is empty where no
-    ONNX file is known to be published, and ``how_to_get`` then says how to bring one's own.
+    ``parameters`` is a count; ``canonical_focal_px`` is set for families that need the focal length;
+    ``trace_size`` is (height, width) in pixels that a graph was exported at, where it is known; ``files`` is empty where no
+    ONNX file is known to be published, and ``how_to_get`` then says how to bring one's own. The first of ``files`` is the graph, the
+    others hold its weights. ``output``, the notes and ``how_to_get`` are sentences for the user.
     """
 
     id: str
@@ -87,9 +94,13 @@ class ModelSpec:
     licence_note: str = ""
     canonical_focal_px: float | None = None
     max_depth_m: float | None = None
+    trace_size: tuple[int, int] | None = None
     files: tuple[ModelFile, ...] = ()
     how_to_get: str = ""
     embedded: bool = False
+    output: str = ""
+    parameters_note: str = ""
+    source_note: str = ""
 
     @property
     def kind(self) -> DepthKind:
