@@ -60,3 +60,9 @@ class DownloadError(DepthbridgeError):
     """A download that failed or did not match what its host promised."""
 
     code = "download_failed"
+
+
+class DownloadCancelledError(DownloadError):
+    """A download that was stopped on request."""
+
+    code = "cancelled"
