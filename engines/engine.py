@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -177,7 +177,7 @@ class DepthEngine:
         result = self._interpret(raw, camera, camera_source, resolution)
         finished = time.perf_counter()
         stages = StageTimes((prepared - started) * 1e3, (inferred - prepared) * 1e3, (finished - inferred) * 1e3)
-        return _with_stages(result, stages)
+        return replace(result, stage_ms=stages)
 
     def estimate_batch(self, images: Iterable[Picture], cameras: Sequence[CameraIntrinsics | None] | None = None) -> Iterator[DepthMap]:
         """Depth of several pictures, one after the other, lazily; ``cameras`` has one entry a picture."""
@@ -258,33 +258,17 @@ class DepthEngine:
             predicted = predicted_camera(raw.intrinsics, *plan.size)
             if predicted is not None:
                 camera, source = plan.restore_camera(predicted), CameraSource.MODEL
-        depth, kind, focal, note = raw.depth, self._spec.kind, None, None
-        # Before anything is averaged: one infinite pixel would spread over its neighbours.
-        broken = ~np.isfinite(depth)
-        depth = np.where(broken, np.float32(0), depth)
-        if raw.sky is not None and kind is not DepthKind.DISPARITY:
-            depth = fill_sky(depth, raw.sky)
-        if self._spec.canonical_focal_px is not None:
-            if camera is None:
-                kind, note = DepthKind.RELATIVE, NO_CAMERA_NOTE
-            else:
-                focal = plan.process_camera(camera).mean_focal_px
-                depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
+        raw, kind, focal, note = self._scale(raw, camera)
         if resolution == "network":
-            layers = (depth, raw.sky, raw.confidence, broken)
-            if camera is not None:
-                camera = plan.process_camera(camera).resized(depth.shape[1], depth.shape[0])
+            width, height = raw.depth.shape[1], raw.depth.shape[0]
+            camera = None if camera is None else plan.process_camera(camera).resized(width, height)
+            values, sky, confidence = np.nan_to_num(raw.depth, nan=0.0), raw.sky, raw.confidence
+            no_depth = np.isnan(raw.depth)
         else:
-            # The crop methods leave a margin the network never saw: no depth there.
-            depth_full = to_source_size(depth, plan, outside=np.nan)
-            layers = (
-                np.nan_to_num(depth_full, nan=0.0),
-                None if raw.sky is None else to_source_size(raw.sky, plan, outside=0.0),
-                None if raw.confidence is None else to_source_size(raw.confidence, plan, outside=0.0),
-                np.isnan(depth_full) | (to_source_size(broken.astype(np.float32), plan, outside=1.0) > 0 if broken.any() else False),
-            )
-        values, sky, confidence, no_depth = layers
-        valid = ~no_depth & ((values > 0) if kind is not DepthKind.DISPARITY else (values >= 0))
+            values, no_depth = _depth_at_source(raw.depth, plan)
+            sky = None if raw.sky is None else to_source_size(raw.sky, plan, outside=0.0)
+            confidence = None if raw.confidence is None else to_source_size(raw.confidence, plan, outside=0.0)
+        valid = ~no_depth & ((values >= 0) if kind is DepthKind.DISPARITY else (values > 0))
         if sky is not None:
             valid &= sky < SKY_THRESHOLD
         return DepthMap(
@@ -301,8 +285,26 @@ class DepthEngine:
             scale_note=note,
         )
 
+    def _scale(self, raw: _Raw, camera: CameraIntrinsics | None) -> tuple[_Raw, DepthKind, float | None, str | None]:
+        """The answer in the unit that can be had: its kind, the focal length used, and how to get metres when there are none."""
+        depth, kind = np.where(np.isfinite(raw.depth), raw.depth, np.float32(np.nan)), self._spec.kind
+        focal, note = None, None
+        if raw.sky is not None and kind is not DepthKind.DISPARITY:
+            depth = fill_sky(depth, raw.sky)
+        if self._spec.canonical_focal_px is not None:
+            if camera is None:
+                kind, note = DepthKind.RELATIVE, NO_CAMERA_NOTE
+            else:
+                focal = raw.plan.process_camera(camera).mean_focal_px
+                depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
+        return replace(raw, depth=depth), kind, focal, note
 
-def _with_stages(depth: DepthMap, stages: StageTimes) -> DepthMap:
-    from dataclasses import replace
 
-    return replace(depth, stage_ms=stages)
+def _depth_at_source(depth: _FloatMap, plan: InputPlan) -> tuple[_FloatMap, npt.NDArray[np.bool_]]:
+    """Depth (H,W) at the picture's size, and where there is none: outside a crop, and wherever a broken (NaN) pixel had a share."""
+    broken = np.isnan(depth)
+    full = to_source_size(np.nan_to_num(depth, nan=0.0), plan, outside=np.nan)
+    missing = np.isnan(full)
+    if broken.any():
+        missing |= to_source_size(broken.astype(np.float32), plan, outside=1.0) > 0
+    return np.nan_to_num(full, nan=0.0), missing

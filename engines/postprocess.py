@@ -45,12 +45,12 @@ def fill_sky(depth: FloatArray, sky: FloatArray) -> FloatArray:
     Upstream draws 100,000 samples above that many pixels, which makes its fill random; the guards are the same: with ten pixels or fewer on
     either side nothing is filled.
     """
-    is_ground = sky < SKY_THRESHOLD
-    ground = int(np.count_nonzero(is_ground))
-    if ground <= _SKY_FILL_MIN_COUNT or depth.size - ground <= _SKY_FILL_MIN_COUNT:
+    is_sky = sky >= SKY_THRESHOLD
+    ground = depth[~is_sky & np.isfinite(depth)]
+    if ground.size <= _SKY_FILL_MIN_COUNT or np.count_nonzero(is_sky) <= _SKY_FILL_MIN_COUNT:
         return depth
     filled = depth.copy()
-    filled[~is_ground] = np.quantile(depth[is_ground], _SKY_FILL_QUANTILE)
+    filled[is_sky] = np.quantile(ground, _SKY_FILL_QUANTILE)
     return filled
 
 

@@ -55,9 +55,11 @@ def recognise(path: Path, known: ModelSpec | None = None) -> Recognised:
         return Recognised(known, signature, "catalogue or sidecar", ())
     declared = graph.metadata.get("depthbridge.family")
     if declared is not None:
-        if declared not in Family:
-            raise ModelError(f"{path.name} says it is of the family {declared!r}; known are {', '.join(sorted(Family))}.")
-        return Recognised(_spec(path, Family(declared), graph, tail), signature, "metadata", ())
+        try:
+            family = Family(declared)
+        except ValueError as error:
+            raise ModelError(f"{path.name} says it is of the family {declared!r}; known are {', '.join(sorted(Family))}.") from error
+        return Recognised(_spec(path, family, graph, tail), signature, "metadata", ())
     named = family_from_name(path.name, signature)
     if named is not None and _contradicts(named, tail):
         sniffed, notes = _family_from_tail(tail, signature)
