@@ -59,11 +59,10 @@ def atomic_path(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 def atomic_folder_contents(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder inside ``folder`` whose files all move into ``folder`` when the block ends well, and vanish otherwise.
 
-    For outputs that belong together: all of them appear, or none. ``folder`` is made when it is missing. Only plain files directly
-    in the temporary folder move. Raises :class:`OutputError` as :func:`atomic_path` does, and moves nothing then.
+    For outputs that belong together: all of them appear, or none. Only plain files directly in the temporary folder move. Raises
+    :class:`OutputError` as :func:`atomic_path` does, and moves nothing then.
     """
     folder = Path(folder)
-    make_folder(folder)
     with writing_to(folder):
         staging = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder))
     try:

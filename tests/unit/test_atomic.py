@@ -148,6 +148,9 @@ def test_a_file_size_limit(tmp_path: Path) -> None:
 
 def test_a_set_of_files_appears_together(tmp_path: Path) -> None:
     out = tmp_path / "made" / "on demand"
+    with pytest.raises(OutputError, match="does not exist"), atomic_folder_contents(out):
+        pass
+    make_folder(out)
     with atomic_folder_contents(out) as staging:
         (staging / "a").write_bytes(b"a")
         (staging / "b").write_bytes(b"b")

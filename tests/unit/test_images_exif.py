@@ -129,6 +129,7 @@ def test_no_value_whatever_raises(tags: dict[int, object], width: int, height: i
     assert camera is None or (camera.width, camera.height) == (width, height)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_spoils_no_picture() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (30, 20), (9, 9, 9)).save(buffer, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff\x08")
