@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Surface patterns: how much of a material's second colour shows at a point of its surface.
+
+Every pattern maps surface coordinates in periods, (2, N), to weights (N,) in [0, 1]. Contrast fades where a pixel covers
+a period or more, so that far surfaces do not sparkle.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from .scenes import FloatArray, Material
+
+_TILE = 256
+
+
+@functools.cache
+def noise_tile(octaves: int, stretch: int) -> FloatArray:
+    """A (256, 256) tileable noise in [0, 1]: octaves of blurred white noise, `stretch` times longer along v."""
+    generator = np.random.Generator(np.random.PCG64(1000 + 10 * octaves + stretch))
+    total = np.zeros((_TILE, _TILE), np.float32)
+    for octave in range(octaves):
+        white = generator.random((_TILE, _TILE)).astype(np.float32)
+        sigma = _TILE / 10 / 2**octave
+        wide = cv2.copyMakeBorder(white, _TILE, _TILE, _TILE, _TILE, cv2.BORDER_WRAP)
+        soft = cv2.GaussianBlur(wide, (0, 0), sigmaX=max(sigma / stretch, 0.5), sigmaY=max(sigma, 0.5))
+        soft = soft[_TILE:-_TILE, _TILE:-_TILE]
+        total += (soft - soft.mean()) / soft.std() * 0.6**octave
+    low, high = np.percentile(total, (2, 98))
+    return np.asarray(np.clip((total - low) / (high - low), 0, 1), np.float32)
+
+
+def _look_up(tile: FloatArray, uv: FloatArray, tiles_per_period: float) -> FloatArray:
+    scaled = (uv * (_TILE * tiles_per_period)).astype(np.int64) & (_TILE - 1)
+    return tile[scaled[1], scaled[0]]
+
+
+def _plain(uv: FloatArray) -> FloatArray:
+    return np.zeros(uv.shape[1], np.float32)
+
+
+def _checker(uv: FloatArray) -> FloatArray:
+    return (np.floor(uv[0]) + np.floor(uv[1])) % 2
+
+
+def _stripes(uv: FloatArray) -> FloatArray:
+    return (uv[0] % 1 < 0.4).astype(np.float32)
+
+
+def _waves(uv: FloatArray) -> FloatArray:
+    return 0.5 + 0.5 * np.sin(np.float32(2 * math.pi) * (uv[0] + 0.3 * np.sin(uv[1] * 2)))
+
+
+def _tiles(uv: FloatArray) -> FloatArray:
+    return ((uv[0] % 1 < 0.06) | (uv[1] % 1 < 0.06)).astype(np.float32)
+
+
+def _bricks(uv: FloatArray) -> FloatArray:
+    row = np.floor(uv[1] * 2)
+    return ((uv[1] * 2 % 1 < 0.12) | ((uv[0] + 0.5 * (row % 2)) % 1 < 0.06)).astype(np.float32)
+
+
+def _planks(uv: FloatArray) -> FloatArray:
+    row = np.floor(uv[0] * 4)
+    tone = (np.sin(row * 12.9898 + np.floor(uv[1] + row * 0.37) * 78.233) * 43758.547) % 1
+    seam = (uv[0] * 4 % 1 < 0.05) | ((uv[1] + row * 0.37) % 1 < 0.02)
+    return np.where(seam, 1, 0.6 * tone * (0.5 + _look_up(noise_tile(3, 6), uv, 0.5))).astype(np.float32)
+
+
+def _clouds(uv: FloatArray) -> FloatArray:
+    return _look_up(noise_tile(5, 1), uv, 0.125)
+
+
+def _speckle(uv: FloatArray) -> FloatArray:
+    return (_look_up(noise_tile(6, 1), uv, 0.5) > 0.6).astype(np.float32)
+
+
+def _patches(uv: FloatArray) -> FloatArray:
+    return np.floor(_look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3
+
+
+def _wood(uv: FloatArray) -> FloatArray:
+    return (_look_up(noise_tile(4, 8), uv, 0.2) * 4) % 1
+
+
+def _dots(uv: FloatArray) -> FloatArray:
+    return (np.hypot(uv[0] % 1 - 0.5, uv[1] % 1 - 0.5) < 0.28).astype(np.float32)
+
+
+PATTERNS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "plain": _plain, "checker": _checker, "stripes": _stripes, "waves": _waves, "tiles": _tiles, "bricks": _bricks,
+    "planks": _planks, "clouds": _clouds, "speckle": _speckle, "patches": _patches, "wood": _wood, "dots": _dots,
+}  # fmt: skip
+
+
+def colours(material: Material, uv_m: FloatArray, footprint_m: FloatArray) -> FloatArray:
+    """Linear RGB (3, N) of a material at surface coordinates `uv_m` (2, N) in metres.
+
+    `footprint_m` (N,) is the size of a pixel on the surface.
+    """
+    a = math.radians(material.angle_deg)
+    turned = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]], np.float32) @ uv_m
+    uv = turned / np.float32(material.period_m) + np.float32(material.angle_deg)
+    keep = 1 / (1 + (2 * footprint_m / np.float32(material.period_m)) ** 2)
+    weight = PATTERNS[material.pattern](uv) * keep + np.float32(0.3) * (1 - keep)
+    first = np.array(material.colour, np.float32)[:, None]
+    second = np.array(material.second_colour, np.float32)[:, None]
+    base = first + (second - first) * weight if material.pattern != "plain" else np.repeat(first, uv.shape[1], 1)
+    if material.grime > 0:
+        dirt = _look_up(noise_tile(5, 1), turned, 0.4) - np.float32(0.5)
+        base = base * (1 + np.float32(material.grime) * dirt)
+    return np.asarray(base, np.float32)

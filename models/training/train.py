@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the network on a folder of shards for a given wall time.
+
+    python -m depthbridge.models.training.train --data DIR --validation DIR --minutes 75 --out DIR
+
+CPU or CUDA, bfloat16 autocast on both. `checkpoint.pt` in `--out` is rewritten every few minutes (whole or not at all)
+and resumed from when it is there. The learning rate follows elapsed training time: warm-up, then a cosine to nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .losses import depth_and_sky_loss
+from .network import MiniDepth
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+_PIXELS_PER_BATCH = 16 * 140 * 252
+_HORIZON_CANONICAL = 1200.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one training run is told."""
+
+    minutes: float
+    peak_rate: float = 2e-3
+    weight_decay: float = 0.03
+    warm_up_steps: int = 300
+    average_decay: float = 0.998
+    save_every_minutes: float = 4.0
+    seed: int = 0
+
+
+@dataclass
+class Shards:
+    """All training pictures in memory, grouped by size: (N, h, w, 3) uint8 and (N, h, w) float16 canonical depth."""
+
+    rgb: dict[str, Tensor] = field(default_factory=dict)
+    depth: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> Shards:
+        parts: dict[str, list[Tensor]] = {}
+        for path in sorted(folder.glob("shard_????????.npz")):
+            with np.load(path) as arrays:
+                for name in arrays.files:
+                    parts.setdefault(name, []).append(torch.from_numpy(arrays[name]))
+        if not parts:
+            raise FileNotFoundError(f"no shard_*.npz in {folder}: make them with dataset pictures --out {folder}")
+        whole = {name: torch.cat(tensors) for name, tensors in parts.items()}
+        sizes = sorted(name.removeprefix("rgb_") for name in whole if name.startswith("rgb_"))
+        return cls({s: whole[f"rgb_{s}"] for s in sizes}, {s: whole[f"depth_{s}"] for s in sizes})
+
+    def count(self) -> int:
+        return sum(len(d) for d in self.depth.values())
+
+
+def normalise(rgb: Tensor) -> Tensor:
+    """(B, 3, h, w) in [0, 1] to ImageNet-normalised, channels last."""
+    mean = rgb.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+    deviation = rgb.new_tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1)
+    return ((rgb - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+
+def augment(rgb: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Mirrors, and changes colour, contrast, tone and noise of each picture at random; depth only mirrors."""
+    batch = rgb.shape[0]
+    flip = torch.rand(batch) < 0.5
+    rgb, depth = rgb.clone(), depth.clone()
+    rgb[flip], depth[flip] = rgb[flip].flip(-1), depth[flip].flip(-1)
+    if torch.rand(()) < 0.3:
+        rgb = rgb[:, torch.randperm(3)]
+    one = (batch, 1, 1, 1)
+    grey = rgb.mean(1, keepdim=True)
+    rgb = grey + (rgb - grey) * (torch.rand(one) * 1.4).clamp_max(1.2)
+    level = rgb.mean((1, 2, 3), keepdim=True)
+    rgb = level + (rgb - level) * (0.6 + 0.8 * torch.rand(one))
+    rgb = rgb * (0.85 + 0.3 * torch.rand(batch, 3, 1, 1)) + 0.2 * (torch.rand(one) - 0.5)
+    rgb = rgb.clamp(1e-4, 1) ** torch.exp(0.8 * (torch.rand(one) - 0.5))
+    rgb = rgb + torch.randn_like(rgb) * (0.03 * torch.rand(one) * (torch.rand(one) < 0.5))
+    return rgb.clamp(0, 1), depth
+
+
+class Batches:
+    """Endless batches of one picture size each, every picture once per round of its size."""
+
+    def __init__(self, shards: Shards) -> None:
+        self.shards = shards
+        self.sizes = list(shards.depth)
+        self.left: dict[str, Tensor] = {size: torch.empty(0, dtype=torch.long) for size in self.sizes}
+        counts = torch.tensor([float(len(shards.depth[s])) for s in self.sizes])
+        per_batch = torch.tensor([float(self.batch_size(s)) for s in self.sizes])
+        self.weights = counts / per_batch
+
+    def batch_size(self, size: str) -> int:
+        height, width = self.shards.depth[size].shape[-2:]
+        return max(4, round(_PIXELS_PER_BATCH / (height * width)))
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        size = self.sizes[int(torch.multinomial(self.weights, 1))]
+        wanted = self.batch_size(size)
+        if len(self.left[size]) < wanted:
+            self.left[size] = torch.randperm(len(self.shards.depth[size]))
+        chosen, self.left[size] = self.left[size][:wanted], self.left[size][wanted:]
+        rgb = self.shards.rgb[size][chosen].permute(0, 3, 1, 2).float() / 255
+        return rgb, self.shards.depth[size][chosen].float()
+
+
+@torch.no_grad()
+def validate(network: MiniDepth, shards: Shards, device: torch.device) -> dict[str, float]:
+    """Mean AbsRel after one median scale per picture, mean AbsRel without it, and sky accuracy at a value of 0.3."""
+    network.eval()
+    aligned, plain, sky_right = [], [], []
+    for size, depths in shards.depth.items():
+        for i in range(0, len(depths), 8):
+            truth = depths[i : i + 8].float()
+            rgb = shards.rgb[size][i : i + 8].permute(0, 3, 1, 2).float() / 255
+            with torch.autocast(device.type, torch.bfloat16):
+                small = network.logits(normalise(rgb).to(device))
+            full = torch.nn.functional.interpolate(small.float().cpu(), size=truth.shape[-2:], mode="bilinear")
+            guess, sky = full[:, 0].exp(), full[:, 1].sigmoid()
+            for g, s, t in zip(guess, sky, truth, strict=True):
+                seen = t > 0
+                ratio = t[seen] / g[seen]
+                plain.append((1 / ratio - 1).abs().mul(1).mean().item())
+                aligned.append((ratio.median() / ratio - 1).abs().mean().item())
+                sky_right.append(((s < 0.3) == seen).float().mean().item())
+    network.train()
+    means = (sum(values) / len(values) for values in (aligned, plain, sky_right))
+    return dict(zip(("absrel_aligned", "absrel", "sky_accuracy"), means, strict=True))
+
+
+def blend_average(average: MiniDepth, network: MiniDepth, decay: float) -> None:
+    """Moves the averaged weights towards the network's; batch statistics are copied."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
+            slow.copy_(fast)
+
+
+def rate_at(plan: Plan, step: int, share: float) -> float:
+    """Learning rate: linear warm-up over steps, cosine over the share of wall time used."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return plan.peak_rate * min(1.0, (step + 1) / plan.warm_up_steps) * (0.99 * cosine + 0.01)
+
+
+def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
+    """Trains until the plan's minutes are used up; leaves `checkpoint.pt` and `log.jsonl` in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(plan.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network, average = (MiniDepth().to(device, memory_format=torch.channels_last) for _ in range(2))
+    average.load_state_dict(network.state_dict())
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.peak_rate, weight_decay=plan.weight_decay)
+    used, step = 0.0, 0
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        used, step = float(state["used_s"]), int(state["step"])
+    batches = Batches(shards)
+    begin, saved = time.monotonic() - used, used
+    while used < plan.minutes * 60:
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(plan, step, used / 60 / plan.minutes)
+        rgb, depth = augment(*batches.draw())
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network.logits(normalise(rgb).to(device))
+        loss, parts = depth_and_sky_loss(logits, depth.to(device))
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        blend_average(average, network, min(plan.average_decay, (1 + step) / (10 + step)))
+        step += 1
+        used = time.monotonic() - begin
+        if used - saved > plan.save_every_minutes * 60 or used >= plan.minutes * 60:
+            saved = used
+            row = {"minutes": used / 60, "step": step} | parts | validate(average, validation, device)
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
+            state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
+                     "used_s": used, "step": step}  # fmt: skip
+            torch.save(state, out / "checkpoint.partial")
+            (out / "checkpoint.partial").replace(checkpoint)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--validation", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=75.0)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    shards = Shards.load(arguments.data)
+    print(f"{shards.count()} training pictures", flush=True)
+    train(Plan(arguments.minutes), shards, Shards.load(arguments.validation), arguments.out)
+
+
+if __name__ == "__main__":
+    main()
