@@ -70,7 +70,7 @@ class Graph:
             entry.key, entry.value = key, value
         onnx.checker.check_model(model)
         if external:
-            onnx.save_model(model, path, save_as_external_data=True, location=external, size_threshold=32)
+            onnx.save_model(model, path, save_as_external_data=True, location=external, size_threshold=80)  # weights, not axes
         else:
             onnx.save_model(model, path)
         return path

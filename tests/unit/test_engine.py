@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import onnx_models as models
 
 from depthbridge.engines.camera import CameraIntrinsics, CameraSource
 from depthbridge.engines.depth_map import DepthKind
@@ -16,6 +15,7 @@ from depthbridge.engines.errors import CameraError, ImageError, ModelError, Runt
 from depthbridge.engines.images import DecodedImage
 from depthbridge.engines.model_spec import Family, InputPolicy, ModelSpec, ResizeMethod
 from depthbridge.engines.postprocess import fill_sky
+from support import onnx_models as models
 
 GREY = np.full((280, 504, 3), 100, np.uint8)
 GREY_MEAN = float(models.expected_mean(np.array([100, 100, 100])))
