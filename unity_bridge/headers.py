@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON headers a server reads, as typed structs; whatever breaks them becomes one :class:`RequestError` with a clear sentence.
+
+Unknown keys are ignored (a newer client may send more); what a client cannot do without it lists in ``requires``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from ..engines.camera import CameraIntrinsics
+from ..engines.errors import CameraError
+from .framing import MAX_HEADER_BYTES, ErrorCode
+
+CAPABILITIES = ("raw_image", "integer_mask", "deadline")
+"""What ``requires`` may name in this version."""
+
+_Side = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+class RequestError(Exception):
+    """A request that is answered with an error reply."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """How the bytes of one payload frame are to be read.
+
+    ``origin`` has no default: a mask that is flipped against its image still gives plausible numbers.
+    """
+
+    name: str
+    dtype: str
+    width: _Side
+    height: _Side
+    origin: Literal["top_left", "bottom_left"]
+    encoding: str = "raw"
+    channels: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
+    stride: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    colour: str = "srgb"
+
+
+class CameraHeader(msgspec.Struct, frozen=True):
+    """Pixels of the image sent, edge convention; the principal point defaults to the centre, the size to the image's."""
+
+    fx: float
+    fy: float
+    cx: float | None = None
+    cy: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+    def intrinsics(self, width: int, height: int) -> CameraIntrinsics:
+        """The camera of an image of that size. Raises :class:`RequestError`: ``size_mismatch`` or ``bad_camera``."""
+        if self.width not in (None, width) or self.height not in (None, height):
+            raise RequestError(
+                ErrorCode.SIZE_MISMATCH,
+                f"The camera is for {self.width or width}x{self.height or height} pixels and the image has {width}x{height}; "
+                "send the intrinsics of the image's own pixels.",
+            )
+        cx = width / 2 if self.cx is None else self.cx
+        cy = height / 2 if self.cy is None else self.cy
+        try:
+            return CameraIntrinsics(self.fx, self.fy, cx, cy, width, height)
+        except CameraError as error:
+            raise RequestError(ErrorCode.BAD_CAMERA, str(error)) from error
+
+
+class PlainHeader(msgspec.Struct, frozen=True):
+    """Of hello, health, models and stats."""
+
+    requires: list[str] = []
+
+
+class InferHeader(msgspec.Struct, frozen=True):
+    """Of infer. ``deadline_ms`` counts from the moment the server received the request."""
+
+    payloads: list[Payload]
+    camera: CameraHeader | None = None
+    model: str | None = None
+    deadline_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    requires: list[str] = []
+
+
+def parse_header(raw: bytes, struct: type[_Struct]) -> _Struct:
+    """Decode and validate. Raises :class:`RequestError`: ``bad_header``, or ``unsupported`` for a capability this version lacks."""
+    if len(raw) > MAX_HEADER_BYTES:
+        raise RequestError(ErrorCode.BAD_HEADER, f"The header has {len(raw)} bytes; at most {MAX_HEADER_BYTES} are read.")
+    try:
+        header = msgspec.json.decode(raw, type=struct)
+    except msgspec.ValidationError as error:
+        raise RequestError(ErrorCode.BAD_HEADER, f"The header is not valid: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(ErrorCode.BAD_HEADER, _why_not_json(raw, error)) from error
+    missing = [name for name in getattr(header, "requires", ()) if name not in CAPABILITIES]
+    if missing:
+        raise RequestError(
+            ErrorCode.UNSUPPORTED,
+            f"The request requires {', '.join(missing[:4])}, which this server does not have; it has {', '.join(CAPABILITIES)}.",
+        )
+    return header
+
+
+class _Constant(ValueError):
+    """A literal that Python's and Unity's writers produce and JSON does not have."""
+
+
+def _why_not_json(raw: bytes, error: Exception) -> str:
+    def refuse(name: str) -> float:
+        raise _Constant(name)
+
+    try:
+        json.loads(raw, parse_constant=refuse)
+    except _Constant as constant:
+        return f"The header holds {constant}, which is no JSON number; send finite numbers."
+    except (ValueError, RecursionError):
+        pass
+    return f"The header is not JSON in UTF-8 ({error})."
