@@ -55,8 +55,8 @@ def main(arguments):
         return 2
     if command == "test":
         return test(python, rest)
-    if command == "demo" and "--out" not in rest:
-        rest = ["--out", os.path.join(os.getcwd(), "demo-out")] + rest
+    if command == "demo" and not any(word in ("--out", "-h", "--help") or word.startswith("--out=") for word in rest):
+        rest = ["--out", free_folder("demo-out")] + rest
     return subprocess.call([python, "-m", "depthbridge.cli.main", command] + rest)
 
 
@@ -168,6 +168,15 @@ def environment_version(folder):
 
 def python_version(python, modules):
     return ask([python, "-c", "import sys, %s; print('%%d.%%d' %% sys.version_info[:2])" % modules])
+
+
+def free_folder(name):
+    """`name`, or `name`-2, -3, ...: results of an earlier run stay."""
+    number, folder = 1, name
+    while os.path.isdir(folder) and os.listdir(folder):
+        number += 1
+        folder = "%s-%d" % (name, number)
+    return folder
 
 
 def ask(command):
