@@ -6,7 +6,7 @@ Nothing here touches the network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -147,7 +147,20 @@ def _from_lock(folder: Path, lock: ModelLock, catalog: Catalog) -> InstalledMode
     path = folder / lock.pins[0].path
     known = catalog.get(folder.name) if folder.name in catalog else None
     origin = Origin.FETCHED if lock.pins[0].url else Origin.ADDED
-    return InstalledModel(folder.name, path, read_sidecar(path) or known, origin, lock.pins)
+    return InstalledModel(folder.name, path, _merged(read_sidecar(path), known), origin, lock.pins)
+
+
+def _merged(told: ModelSpec | None, known: ModelSpec | None) -> ModelSpec | None:
+    """A sidecar says how this file is used, the catalogue everything else; a sidecar of another family is no longer that model."""
+    if told is None or known is None or told.family is not known.family:
+        return told or known
+    return replace(
+        known,
+        input=told.input,
+        canonical_focal_px=told.canonical_focal_px,
+        max_depth_m=told.max_depth_m or known.max_depth_m,
+        trace_size=told.trace_size,
+    )
 
 
 def _missing(folder: Path, model: InstalledModel) -> list[str]:
