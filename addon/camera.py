@@ -30,14 +30,20 @@ def add_camera(scene: bpy.types.Scene, camera: CameraIntrinsics, name: str) -> b
     return placed
 
 
-def set_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, camera: CameraIntrinsics) -> None:
-    """Give a camera object the lens and shift, and the scene the resolution and pixel aspect, of ``camera``.
-
-    Raises :class:`CameraError` when its pixels are more than 200 times longer than wide, which Blender cannot render.
-    """
+def check_renderable(camera: CameraIntrinsics) -> None:
+    """Raises :class:`CameraError` when the pixels are more than 200 times longer than wide, which Blender cannot render."""
     aspect = camera.fx / camera.fy
     if not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
         raise CameraError(f"The camera has pixels {aspect:g} times as tall as wide, and Blender renders up to 200; check fx and fy.")
+
+
+def set_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, camera: CameraIntrinsics) -> None:
+    """Give a camera object the lens and shift, and the scene the resolution and pixel aspect, of ``camera``.
+
+    Raises :class:`CameraError` as :func:`check_renderable` does.
+    """
+    check_renderable(camera)
+    aspect = camera.fx / camera.fy
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
     render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, 1.0 / aspect), max(1.0, aspect)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import random
 import shutil
 import sys
@@ -28,8 +27,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..engines.atomic import make_folder, writing_to
-from ..engines.camera import CameraIntrinsics
+from ..engines.camera import CameraIntrinsics, CameraSource
+from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.errors import CaptureError, DepthbridgeError, OutputError
+from ..engines.export.exr import write_exr
 from .camera import add_camera
 from .render import render_still
 from .scene import start_empty_file
@@ -38,7 +39,8 @@ from .truth import render_depth, render_indices
 
 FOV_VERTICAL_DEG = 60.0
 SHIPPED_SEED = 26
-_MIN_VISIBLE_PIXELS = 120
+# An object counts as seen from 118 pixels of a 512x288 picture on.
+_MIN_VISIBLE_SHARE = 0.0008
 _MAX_TRIES = 60
 _SAMPLES = 24
 
@@ -54,7 +56,7 @@ class _Box:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    depth: npt.NDArray[np.float32]
+    depth: DepthMap
     indices: npt.NDArray[np.int32]
     objects: list[dict[str, Any]]
 
@@ -96,7 +98,7 @@ def _write_capture(folder: Path, seed: int, frames: int, width: int, height: int
         stem = f"{number:05d}"
         render_still(folder / "images" / f"{stem}.png", samples=_SAMPLES, denoise=True)
         Image.fromarray(frame.indices.astype(np.uint8)).save(folder / "masks" / f"{stem}.png", optimize=True)
-        _write_exr(folder / "depth" / f"{stem}.exr", frame.depth)
+        write_exr(folder / "depth" / f"{stem}.exr", frame.depth)
         annotations.append({"image": f"{stem}.png", "objects": frame.objects})
     intrinsics = {
         "fov_vertical": FOV_VERTICAL_DEG,
@@ -119,13 +121,18 @@ def _make_frame(camera: CameraIntrinsics, seed: int, number: int) -> _Frame:
         indices = render_indices()
         objects = [_annotation(box, indices) for box in boxes]
         if all(found is not None for found in objects):
-            return _Frame(render_depth(), indices, [found for found in objects if found is not None])
+            return _Frame(_true_depth(camera), indices, [found for found in objects if found is not None])
     raise CaptureError(f"Seed {seed} gives no picture of {camera.width}x{camera.height} that shows its objects; try another seed.")
+
+
+def _true_depth(camera: CameraIntrinsics) -> DepthMap:
+    depth = render_depth()
+    return DepthMap(depth, DepthKind.METRIC, depth > 0, None, None, camera, "cycles", CameraSource.GIVEN)
 
 
 def _annotation(box: _Box, indices: npt.NDArray[np.int32]) -> dict[str, Any] | None:
     rows, columns = np.nonzero(indices == box.id + 1)
-    if len(rows) < _MIN_VISIBLE_PIXELS:
+    if len(rows) < _MIN_VISIBLE_SHARE * indices.size:
         return None
     bbox = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
     found: dict[str, Any] = {"id": box.id, "category": box.category, "bbox": bbox}
@@ -194,17 +201,6 @@ def _build_hall(scene: bpy.types.Scene, dice: random.Random) -> None:
     add_area_light(scene, dice.uniform(120, 190), dice.uniform(0.3, 0.9), place, (0.0, 2.0, 0.0), (1.0, 0.9, 0.78))
     add_area_light(scene, 45, 1.5, (-place[0], 0.0, 3.5), (0.0, 2.5, 0.0), (0.8, 0.9, 1.0))
     set_sky_light(scene, (0.75, 0.85, 1.0), dice.uniform(0.25, 0.45))
-
-
-def _write_exr(path: Path, depth: npt.NDArray[np.float32]) -> None:
-    """One float32 channel, losslessly compressed."""
-    # OpenCV reads this when it first meets an EXR, and refuses them without it.
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-    import cv2
-
-    options = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT, cv2.IMWRITE_EXR_COMPRESSION, cv2.IMWRITE_EXR_COMPRESSION_ZIP]
-    if not cv2.imwrite(str(path), depth, options):
-        raise OutputError(f"Cannot write {path}: OpenCV wrote no EXR; is the disk full?")
 
 
 def _one_object_per_line(annotations: list[dict[str, Any]]) -> str:

@@ -36,7 +36,7 @@ def room_camera(width: int, height: int) -> CameraIntrinsics:
     return CameraIntrinsics(focal, focal, width / 2, height / 2, width, height)
 
 
-def make_room(path: Path, *, width: int = 1280, height: int = 720, samples: int = 96, overwrite: bool = False) -> Path:
+def make_room(path: Path, *, width: int = 1280, height: int = 720, samples: int = 64, overwrite: bool = False) -> Path:
     """Render the room to a JPEG at ``path``. The open Blender file is replaced by the room's. Raises :class:`OutputError`."""
     build_room(room_camera(width, height))
     with tempfile.TemporaryDirectory() as folder, atomic_path(path, overwrite=overwrite) as temporary:
@@ -64,8 +64,8 @@ def build_room(camera: CameraIntrinsics) -> None:
     _chair(scene)
     _small_things(scene)
     # Daylight through the window in the left wall, and the lamp of the room.
-    add_area_light(scene, 260, 1.3, (-2.1, 1.2, 1.7), (1.0, 1.0, 0.6), (1.0, 0.96, 0.9))
-    add_area_light(scene, 60, 1.0, (0.2, 0.2, 2.5), (0.3, 0.8, 0.0), (1.0, 0.87, 0.72))
+    add_area_light(scene, 160, 1.3, (-2.1, 1.2, 1.7), (1.0, 1.0, 0.6), (1.0, 0.96, 0.9))
+    add_area_light(scene, 32, 1.0, (0.2, 0.2, 2.5), (0.3, 0.8, 0.0), (1.0, 0.87, 0.72))
     set_sky_light(scene, (0.8, 0.88, 1.0), 0.15)
 
 

@@ -23,7 +23,7 @@ from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.errors import DepthKindError, ImageError, OutputError
 from ..engines.grid_mesh import DEFAULT_TEAR, GridMesh, build_grid_mesh, stride_for
 from .axes import CAMERA_ROTATION
-from .camera import add_camera, set_background, set_clipping
+from .camera import add_camera, check_renderable, set_background, set_clipping
 from .compat import quiet_console
 from .material import add_photo, color_material, photo_material
 from .mesh import add_grid_mesh, add_point_values, add_vertices
@@ -89,6 +89,8 @@ def build_scene(
         raise DepthKindError(f"A limit of {max_vertices} vertices leaves no surface; allow at least 4.")
     if depth.camera is None:
         depth = replace(depth, camera=CameraIntrinsics.assumed(depth.width, depth.height), camera_source=CameraSource.ASSUMED)
+    assert depth.camera is not None
+    check_renderable(depth.camera)
     stride = stride_for(depth.width, depth.height, max_vertices)
     grid = build_grid_mesh(depth, image, stride=stride, tear_above=tear_above)
 
