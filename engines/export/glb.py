@@ -47,8 +47,9 @@ def write_glb(
     stride = 1 if max_vertices is None else stride_for(depth.width, depth.height, max_vertices)
     mesh = build_grid_mesh(depth, image, stride=stride, tear_above=tear_above)
     if len(mesh.faces) == 0:
+        remedy = "write a point cloud instead" if stride == 1 else "allow more vertices"
         raise DepthKindError(
-            f"No four neighbouring pixels of this {depth.width}x{depth.height} map form a surface; write a point cloud instead."
+            f"No four neighbours of this {depth.width}x{depth.height} map, every {stride}. pixel taken, form a surface; {remedy}."
         )
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(_to_glb(mesh, image, depth))

@@ -63,10 +63,8 @@ def read_npz(path: Path) -> DepthMap:
     """
     path = Path(path)
     try:
+        _refuse_bombs(path)
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ImageError(f"{path} is a single array, not an .npz archive; give a file written by depthbridge.")
-            _refuse_bombs(path)
             entries = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist; check the path.") from error

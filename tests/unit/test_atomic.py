@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from depthbridge.engines.atomic import atomic_folder_contents, atomic_path, make_folder
 from depthbridge.engines.errors import OutputError
 

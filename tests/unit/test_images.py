@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from depthbridge.engines.errors import ImageError
-from depthbridge.engines.images import decode_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+
+from depthbridge.engines.errors import ImageError
+from depthbridge.engines.images import decode_image
 
 
 def _scene(width: int = 40, height: int = 24) -> npt.NDArray[np.uint8]:

@@ -8,12 +8,13 @@ import math
 from fractions import Fraction
 
 import pytest
-from depthbridge.engines.exif_camera import camera_from_exif
-from depthbridge.engines.images import DecodedImage, decode_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
+
+from depthbridge.engines.exif_camera import camera_from_exif
+from depthbridge.engines.images import DecodedImage, decode_image
 
 F_MM, X_DIM, Y_DIM, X_RES, Y_RES, UNIT, ZOOM, F35 = 0x920A, 0xA002, 0xA003, 0xA20E, 0xA20F, 0xA210, 0xA404, 0xA405
 
