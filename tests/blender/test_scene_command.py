@@ -17,7 +17,7 @@ from depthbridge.cli.scene import command
 from depthbridge.engines.errors import CameraError, ImageError
 from support import onnx_models as models
 
-EXIF_IFD, FOCAL_35MM = 0x8769, 0xA405
+MAKE, EXIF_IFD, FOCAL_35MM = 0x010F, 0x8769, 0xA405
 
 
 @pytest.fixture
@@ -28,8 +28,9 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A picture whose EXIF names a 24 mm lens; the tiny network takes brightness for depth."""
-    ramp = np.linspace(150, 250, 96).astype(np.uint8)
+    ramp = np.linspace(30, 160, 96).astype(np.uint8)
     exif = Image.Exif()
+    exif[MAKE] = "Depthbridge"  # Pillow leaves out an EXIF block whose main directory is empty
     exif.get_ifd(EXIF_IFD)[FOCAL_35MM] = 24
     Image.fromarray(np.repeat(np.repeat(ramp[None, :, None], 64, axis=0), 3, axis=2)).save(tmp_path / "photo.png", exif=exif)
     return tmp_path / "photo.png"
