@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``depthbridge serve`` and ``depthbridge annotate`` as a user runs them: processes, with a real graph behind them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthbridge.engines import CameraIntrinsics
+from depthbridge.engines.engine import DepthEngine
+from depthbridge.unity_bridge.client import DepthClient
+from depthbridge.unity_bridge.errors import RefusedError
+from depthbridge.unity_bridge.measure import measure_objects
+from support import onnx_models
+
+COMMAND = [sys.executable, "-m", "depthbridge.cli.main"]
+HEIGHT, WIDTH = 280, 504
+CAMERA = CameraIntrinsics.from_vertical_fov(60, WIDTH, HEIGHT)
+
+
+def picture():
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return np.dstack([rows * 255 // HEIGHT, columns * 255 // WIDTH, rows * 0 + 60]).astype(np.uint8)
+
+
+def objects_mask():
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[20:90, 30:100], mask[150:260, 300:480] = 1, 2
+    return mask
+
+
+@pytest.fixture(scope="module")
+def metric_model(tmp_path_factory):
+    return onnx_models.da3_single(tmp_path_factory.mktemp("models") / "da3metric-large.onnx")
+
+
+@pytest.fixture(scope="module")
+def relative_model(tmp_path_factory):
+    return onnx_models.da2_relative(tmp_path_factory.mktemp("models") / "model.onnx")
+
+
+@pytest.fixture
+def capture(tmp_path):
+    folder = tmp_path / "capture"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    entries = []
+    for name in ("a.png", "b.png"):
+        Image.fromarray(picture()).save(folder / "images" / name)
+        Image.fromarray(objects_mask()).save(folder / "masks" / name)
+        entries.append({"image": name, "objects": [{"id": 0, "category": "cube"}, {"id": 1, "parent_id": 0}]})
+    (folder / "annotations.json").write_text(json.dumps(entries))
+    (folder / "camera_intrinsics.json").write_text(json.dumps({"width": WIDTH, "height": HEIGHT, "fov_vertical": 60}))
+    return folder
+
+
+def expected_objects(model):
+    with DepthEngine.open(model) as engine:
+        return measure_objects(engine.estimate(picture(), CAMERA), objects_mask())
+
+
+def run(*arguments):
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+@contextmanager
+def serving(*arguments):
+    with subprocess.Popen([*COMMAND, "serve", *map(str, arguments)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stderr.readline()
+            found = re.search(r"tcp://\S+(?=;)", line)
+            assert found, line
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_says_where_answers_and_stops_cleanly(metric_model, number):
+    with serving("--model", metric_model, "--bind", "tcp://127.0.0.1:0", "--max-in-flight", 2) as (process, endpoint):
+        with DepthClient(endpoint, timeout_s=20) as client:
+            assert client.hello().max_in_flight == 2
+            result = client.measure(picture()[::-1], CAMERA, objects_mask()[::-1], origin="bottom_left")
+            assert [item.to_json() for item in result.objects] == [item.to_json() for item in expected_objects(metric_model)]
+            assert result.camera_source == "given"
+            # This model has metres by the focal length only.
+            with pytest.raises(RefusedError, match="intrinsics") as caught:
+                client.measure(picture(), None, objects_mask())
+            assert caught.value.code == "no_metric_depth"
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert "stopped after 3 answers" in process.stderr.read()
+
+
+def test_serve_refuses_what_it_cannot_do_in_one_line(metric_model, relative_model):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        for arguments, words in (
+            (("--model", metric_model, "--bind", busy), "in use"),
+            (("--model", metric_model, "--bind", "tcp://0.0.0.0:0"), "loopback"),
+            (("--model", relative_model, "--bind", "tcp://127.0.0.1:0"), "choose a metric model"),
+            (("--model", "no-such-model"), "no-such-model"),
+        ):
+            done = run("serve", *arguments)
+            assert done.returncode == 2 and done.stdout == ""
+            assert words in done.stderr and done.stderr.startswith("depthbridge: ") and done.stderr.count("\n") == 1
+
+
+def test_annotate_writes_the_list_and_prints_one_line(capture, metric_model, tmp_path):
+    done = run("annotate", capture, "--out", tmp_path / "out", "--model", metric_model)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["frames"], summary["annotated"], summary["objects"], summary["failed"]) == (2, 2, 4, [])
+    entries = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    expected = [item.measured_json() for item in expected_objects(metric_model)]
+    for entry in entries:
+        assert [{name: item[name] for name in expected[0]} for item in entry["objects"]] == expected
+        assert entry["objects"][0]["category"] == "cube" and entry["unit"] == "m"
+
+
+def test_annotate_goes_on_past_a_bad_picture_and_exits_2(capture, metric_model, tmp_path):
+    (capture / "images" / "a.png").write_bytes(b"")
+    done = run("annotate", capture, "--out", tmp_path / "out", "--model", metric_model)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["failed"][0]["image"] == "a.png"
+    assert "1 of 2 pictures" in done.stderr and "a.png" in done.stderr and "Traceback" not in done.stderr
+    entries = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert "error" in entries[0] and entries[1]["objects"][0]["distance"]["mean"] > 0
+
+
+def test_annotate_refuses_in_one_line_and_leaves_nothing(capture, metric_model, relative_model, tmp_path):
+    out = tmp_path / "out"
+    (tmp_path / "file").write_text("x")
+    for arguments, words in (
+        ((tmp_path / "nowhere", "--out", out, "--model", metric_model), "no folder"),
+        ((capture, "--out", capture / "out", "--model", metric_model), "lies in the capture"),
+        ((capture, "--out", out, "--model", relative_model), "choose a metric model"),
+        ((capture, "--out", tmp_path / "file", "--model", metric_model), "it is a file"),
+    ):
+        done = run("annotate", *arguments)
+        assert done.returncode == 2 and done.stdout == "" and not out.exists()
+        assert words in done.stderr and done.stderr.strip().count("\n") == 0
+
+
+def test_annotate_replaces_a_result_only_with_force(capture, metric_model, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "annotations.json").write_text("mine")
+    done = run("annotate", capture, "--out", out, "--model", metric_model)
+    assert done.returncode == 2 and "exists already" in done.stderr and (out / "annotations.json").read_text() == "mine"
+    assert run("annotate", capture, "--out", out, "--model", metric_model, "--force").returncode == 0
+    assert len(json.loads((out / "annotations.json").read_text())) == 2
