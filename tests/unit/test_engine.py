@@ -77,6 +77,41 @@ def test_a_name_that_the_graph_denies_is_not_believed(tmp_path: Path) -> None:
         assert "the graph is believed" in engine.info.notes[0]
 
 
+@pytest.mark.parametrize("last", ["Softplus", "Tanh"])
+def test_an_unknown_graph_is_taken_as_relative_and_says_so(last: str, tmp_path: Path) -> None:
+    graph = models.Graph("image", [1, 3, "h", "w"])
+    graph.output(graph.node("Abs", [graph.node(last, [graph.mean()], "last")], "abs"), "depth", [1, 1, "h", "w"])
+    with DepthEngine.open(graph.save(tmp_path / "m.onnx")) as engine:
+        assert (engine.info.family, engine.estimate(GREY, CAMERA).kind) == ("unknown", DepthKind.RELATIVE)
+        assert "models add" in engine.info.notes[0]
+
+
+def test_the_tail_is_found_through_casts_products_and_quotients(tmp_path: Path) -> None:
+    """As half-precision converters leave it: the constant behind a cast, a division, a reshape."""
+    graph = models.Graph("image", [1, 3, 28, 28])
+    value = graph.node("Cast", [graph.node("Sigmoid", [graph.mean()], "sigmoid")], "half", to=models.HALF)
+    factor = graph.node("Cast", [graph.constant("forty", np.float32(40))], "forty_half", to=models.HALF)
+    value = graph.node("Cast", [graph.node("Mul", [factor, value], "product")], "single", to=models.FLOAT)
+    value = graph.node("Div", [value, graph.scalar("two", 2.0)], "quotient")
+    graph.output(graph.squeeze(value, 1, "map"), "depth", [1, 28, 28])
+    with DepthEngine.open(graph.save(tmp_path / "m.onnx")) as engine:
+        assert (engine.info.family, engine.spec.max_depth_m) == ("da2-metric", 20)
+
+
+def test_outputs_are_bound_by_name_whatever_their_order(tmp_path: Path) -> None:
+    """Sky first, depth last, matrices without names between: an index would take the sky for the depth."""
+    graph = models.Graph("image", [1, 3, 280, 504])
+    mean = graph.mean()
+    graph.output(graph.node("Mul", [mean, graph.scalar("zero", 0.0)], "no_sky"), "sky", [1, 1, 280, 504])
+    graph.output(graph.constant("k", np.array([[[400, 0, 252], [0, 400, 140], [0, 0, 1]]], np.float32)), "out_7", [1, 3, 3])
+    graph.output(graph.node("Exp", [mean], "exp"), "depth", [1, 1, 280, 504])
+    with DepthEngine.open(graph.save(tmp_path / "da3mono.onnx")) as engine:
+        depth = engine.estimate(GREY)
+    assert depth.values == pytest.approx(np.exp(GREY_MEAN), rel=1e-4)
+    assert depth.camera is not None
+    assert depth.camera.fx == pytest.approx(400)
+
+
 def test_metadata_beats_the_file_name(tmp_path: Path) -> None:
     path = models.da3_single(tmp_path / "da3mono.onnx", metadata={"depthbridge.family": "da3-metric", "depthbridge.canonical_focal": "600"})
     with DepthEngine.open(path) as engine:
