@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from depthbridge.engines.checksums import GitHubHost
 from depthbridge.engines.download import DownloadSettings
 from depthbridge.engines.fetch import FetchSettings, plan_fetch
 from depthbridge.engines.fetch import fetch as fetch_planned
 from depthbridge.engines.model_spec import Family, InputPolicy, ModelFile, ModelSpec
 from depthbridge.engines.web import RetryPolicy
-
 from support import onnx_models as models
 
 

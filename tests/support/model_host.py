@@ -160,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if file.silence_s:
             time.sleep(file.silence_s.pop(0))
-        data = file.content[start:]
         cut = file.cut_after.pop(0) if file.cut_after else None
+        data = file.content[start:] if cut is None else file.content[start : start + cut]
         try:
             if file.chunked:
                 for position in range(0, len(data), 4096):
@@ -170,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if cut is None:
                     self.wfile.write(b"0\r\n\r\n")
             else:
-                self.wfile.write(data if cut is None else data[:cut])
+                self.wfile.write(data)
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
         except OSError:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from depthbridge.engines.errors import DownloadError, ModelError
 from depthbridge.engines.fetch import fetch as fetch_planned
 from depthbridge.engines.fetch import plan_fetch
