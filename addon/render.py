@@ -11,7 +11,8 @@ from mathutils import Matrix, Vector
 
 from ..engines.atomic import atomic_path
 from ..engines.errors import OutputError
-from .compat import quiet_console, set_image_format
+from .compat import set_image_format
+from .console import quiet_console
 
 
 def add_shifted_camera(
@@ -73,7 +74,8 @@ def render_still(
                 with quiet_console():
                     bpy.ops.render.render(write_still=True)
             except RuntimeError as error:
-                raise OutputError(f"Cannot render {path}: Blender says {str(error).strip()!r}.") from error
+                reason = " ".join(str(error).replace("Error:", "").split())
+                raise OutputError(f"Cannot render {path} ({reason}); free some space or choose another folder.") from error
     finally:
         for owner, prop, value in before:
             setattr(owner, prop, value)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rendered sample picture: a furnished living room, as a JPEG whose EXIF tells the lens, the way a camera's does.
 
-    python -m depthbridge.addon.sample_room OUT.jpg
+python -m depthbridge.addon.sample_room OUT.jpg
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from ..engines.errors import DepthKindError, ImageError, OutputError
 from ..engines.grid_mesh import DEFAULT_TEAR, GridMesh, build_grid_mesh, stride_for
 from .axes import CAMERA_ROTATION
 from .camera import add_camera, check_renderable, set_background, set_clipping
-from .compat import quiet_console
+from .console import quiet_console
 from .material import add_photo, color_material, photo_material
 from .mesh import add_grid_mesh, add_point_values, add_vertices
 from .points import add_point_cloud
@@ -126,7 +126,12 @@ def save_blend(path: Path, *, overwrite: bool = False) -> None:
             with quiet_console():
                 bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True, copy=True)
         except RuntimeError as error:
-            raise OutputError(f"Cannot write {path}: Blender says {str(error).strip()!r}.") from error
+            raise OutputError(f"Cannot write {path} ({_reason(error)}); free some space or choose another folder.") from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """What Blender reports, on one line and without its own label."""
+    return " ".join(str(error).replace("Error:", "").split())
 
 
 def _points_object(scene: bpy.types.Scene, grid: GridMesh, depth: DepthMap, stride: int, name: str) -> bpy.types.Object:
@@ -137,9 +142,7 @@ def _points_object(scene: bpy.types.Scene, grid: GridMesh, depth: DepthMap, stri
     return add_point_cloud(vertices, scene, name)
 
 
-def _matched_camera(
-    scene: bpy.types.Scene, depth: DepthMap, built: bpy.types.Object, photo: bpy.types.Image, name: str
-) -> bpy.types.Object:
+def _matched_camera(scene: bpy.types.Scene, depth: DepthMap, built: bpy.types.Object, photo: bpy.types.Image, name: str) -> bpy.types.Object:
     assert depth.camera is not None
     camera = add_camera(scene, depth.camera, f"{name} camera")
     camera.parent = built

@@ -58,9 +58,7 @@ def tiled(name: str, color: Color, gap: Color, *, size: float, offset: float = 0
     return material
 
 
-def add_box(
-    scene: bpy.types.Scene, size: Place, foot: Place, material: bpy.types.Material, name: str, *, turn: float = 0.0
-) -> bpy.types.Object:
+def add_box(scene: bpy.types.Scene, size: Place, foot: Place, material: bpy.types.Material, name: str, *, turn: float = 0.0) -> bpy.types.Object:
     """A box that stands with the middle of its underside at ``foot``, turned about the vertical by ``turn`` radians."""
     x, y, z = size[0] / 2, size[1] / 2, size[2]
     corners = [(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0), (-x, -y, z), (x, -y, z), (x, y, z), (-x, y, z)]

@@ -17,7 +17,8 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from .compat import new_node_material, quiet_console, set_image_format
+from .compat import new_node_material, set_image_format
+from .console import quiet_console
 
 
 def render_depth() -> npt.NDArray[np.float32]:

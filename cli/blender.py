@@ -19,8 +19,12 @@ def addon_module(name: str) -> ModuleType:
             f"This needs Blender as a Python module, and Python {version} here has no bpy: with CPython 3.11 or 3.13, "
             "install the blender extra (pip install 'depthbridge[blender]')."
         )
+    from ..addon.console import quiet_console
+
     try:
-        return importlib.import_module(f"..addon.{name}", package=__package__)
+        # Blender tells on stdout that it found OCIO in the environment, and stdout is for results.
+        with quiet_console():
+            return importlib.import_module(f"..addon.{name}", package=__package__)
     except ImportError as error:
         raise RuntimeUnavailableError(
             f"Blender's Python module is installed but does not load ({error}): install the blender extra again, and the system "

@@ -31,9 +31,7 @@ def camera_options(fn: _Command) -> _Command:
     return click.option("--fov-v", type=float, metavar="DEG", help="Vertical field of view of the picture, in degrees.")(fn)
 
 
-def resolve_camera(
-    fov_v: float | None, fov_h: float | None, intrinsics: Path | None, width: int, height: int
-) -> CameraIntrinsics | None:
+def resolve_camera(fov_v: float | None, fov_h: float | None, intrinsics: Path | None, width: int, height: int) -> CameraIntrinsics | None:
     """The camera that the options name for a picture of ``width`` x ``height`` pixels, or None when they name none.
 
     Raises :class:`CameraError` when more than one option is given, when a value makes no camera, and when the file describes

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import bpy
@@ -85,3 +87,27 @@ def test_a_broken_picture_leaves_nothing(photo: Path, model: Path, tmp_path: Pat
     photo.write_bytes(photo.read_bytes()[:100])
     assert isinstance(run(photo, tmp_path / "x.blend", model).exception, ImageError)
     assert not (tmp_path / "x.blend").exists()
+
+
+def in_a_process(arguments: list[str], largest_file: int | None = None) -> subprocess.CompletedProcess[str]:
+    """The real command, with its real console; ``largest_file`` in bytes stands for a disk that fills up."""
+    lines = ["import sys", "from depthbridge.cli.main import main", f"sys.argv = {['depthbridge', 'scene', *arguments]!r}"]
+    if largest_file is not None:
+        lines.append(f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, {largest_file}))")
+    return subprocess.run([sys.executable, "-c", "\n".join([*lines, "main()"])], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("as_", ["mesh", "points"])
+def test_the_console_shows_one_line_of_json_and_nothing_of_blenders(as_: str, photo: Path, model: Path, tmp_path: Path) -> None:
+    done = in_a_process([str(photo), "--out", str(tmp_path / "x.blend"), "--model", str(model), "--as", as_])
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1), done.stdout
+    assert json.loads(done.stdout)["object"] == "photo"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(photo: Path, model: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    done = in_a_process([str(photo), "--out", str(tmp_path / "x.blend"), "--model", str(model)], largest_file=1_000)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "free some space" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before

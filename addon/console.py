@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A console that shows what we say and not what Blender mutters. Imports no bpy, whose import prints already."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+
+@contextmanager
+def quiet_console() -> Iterator[None]:
+    """Keep what Blender itself prints (a line per render step, "Info: Saved ...", notes on missing GPUs) off the console.
+
+    Part of it goes past Python to the file descriptors and part through ``sys.stdout``, so both are redirected for the block. When the
+    block fails, what was held back becomes a note of the exception: a traceback shows it, a one-line message does not.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reports = io.StringIO()
+    with tempfile.TemporaryFile() as held:
+        saved = [(fd, os.dup(fd)) for fd in (1, 2)]
+        try:
+            for fd, _ in saved:
+                os.dup2(held.fileno(), fd)
+            with redirect_stdout(reports):
+                yield
+        except BaseException as error:
+            held.seek(0)
+            error.add_note(reports.getvalue() + held.read().decode(errors="replace"))
+            raise
+        finally:
+            _restore(saved)
+
+
+def _restore(saved: list[tuple[int, int]]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for fd, copy in saved:
+        os.dup2(copy, fd)
+        os.close(copy)
