@@ -48,7 +48,7 @@ def atomic_path(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         with writing_to(target, temporary):
             yield temporary
             if not temporary.is_file():
-                raise OutputError(f"Cannot write {target}: nothing was written; is the disk full?")
+                raise OutputError(f"Cannot write {_shown(target)}: nothing was written; is the disk full?")
             _refuse_taken(target, overwrite)
             temporary.replace(target)
     finally:
@@ -96,7 +96,12 @@ def writing_to(target: Path, temporary: Path | None = None) -> Iterator[None]:
             if about not in (temporary, target) and temporary not in about.parents:
                 raise
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise OutputError(f"Cannot write {target}: {reason}.") from error
+        raise OutputError(f"Cannot write {_shown(target)}: {reason}.") from error
+
+
+def _shown(target: Path) -> Path:
+    """Where the user will find ``target``: what lies in a temporary folder of ours is named as it will be called after the move."""
+    return target.parent.parent / target.name if target.parent.name.startswith(_TEMPORARY_PREFIX) else target
 
 
 def _refuse_taken(target: Path, overwrite: bool) -> None:

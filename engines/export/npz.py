@@ -9,6 +9,7 @@ camera; ``extrinsics`` float64 (3,4), world-to-camera, and ``focal_px``, only wh
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ _MAX_ENTRY_BYTES = 4 * 2**30
 
 def write_npz(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
     """Writes every part of ``depth`` but its stage times. Raises :class:`~..errors.OutputError`."""
-    entries: dict[str, npt.NDArray[Any]] = {
+    entries: dict[str, Any] = {
         "depth": depth.values.astype(np.float32, copy=False),
         "valid": depth.valid,
         "sky": np.zeros(depth.values.shape, np.float32) if depth.sky is None else depth.sky.astype(np.float32, copy=False),
@@ -48,8 +49,11 @@ def write_npz(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
         entries["focal_px"] = np.array(depth.focal_px, dtype=np.float64)
     if depth.scale_note is not None:
         entries["scale_note"] = np.array(depth.scale_note)
-    with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **entries)
+    # By way of memory: Python 3.11's zipfile prints a traceback of its own when a disk fills up beneath it.
+    archive = io.BytesIO()
+    np.savez_compressed(archive, **entries)  # older NumPy would take allow_pickle=False for one more entry
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(archive.getvalue())
 
 
 def read_npz(path: Path) -> DepthMap:

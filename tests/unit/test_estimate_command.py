@@ -344,5 +344,5 @@ def test_a_full_output_folder(folder: Path, tmp_path: Path, disk: Path) -> None:
     lines, notes = _run(
         tmp_path / "noise.png", "--out", disk, "--fov-v", 60, "--save", "preview,npz,exr,ply", model=_metric(folder), code=2
     )
-    assert lines == [] and len(notes) == 1 and "full" in notes[0]
+    assert lines == [] and len(notes) == 1 and f"Cannot write {disk / 'noise'}" in notes[0] and "full" in notes[0]
     assert _names(disk) == {"mine.txt"}

@@ -91,7 +91,8 @@ def test_npz_returns_every_part_exactly(tmp_path_factory: pytest.TempPathFactory
 def test_npz_has_the_documented_keys(tmp_path: Path) -> None:
     write_npz(tmp_path / "map.npz", replace(_plain(), confidence=np.ones((6, 8), np.float32)))
     with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
-        assert {"depth", "valid", "sky", "confidence", "K", "kind", "unit", "model", "camera_source"} <= set(archive.files)
+        documented = {"depth", "valid", "sky", "has_sky", "confidence", "K", "kind", "unit", "model", "camera_source"}
+        assert set(archive.files) == documented
         assert str(archive["kind"]) == "metric" and str(archive["unit"]) == "m" and str(archive["camera_source"]) == "given"
         assert np.array_equal(archive["K"], _plain().camera.matrix)  # type: ignore[union-attr]
         assert archive["depth"].dtype == np.float32 and archive["valid"].dtype == bool and archive["sky"].shape == (6, 8)
