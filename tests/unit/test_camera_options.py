@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+
 from depthbridge.cli.camera_options import camera_options, resolve_camera
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.errors import CameraError
