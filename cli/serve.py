@@ -34,6 +34,7 @@ def command(bind: str, model: str, device: str, max_in_flight: int, max_message_
         kind = engine.spec.kind
         if kind.unit != "m":
             raise NoMetricDepthError(f"Model {engine.model_id} gives {kind} depth, which has no metres; choose a metric model.")
+        engine.warm_up()  # a model that cannot run is told now, and the first frame does not wait longer than the others
         server = BridgeServer(engine, bind, max_in_flight=max_in_flight, limits=limits)
         server.start()
         stopped = _stop_on_signal()

@@ -434,3 +434,43 @@ def test_an_existing_result_is_replaced_only_when_asked_and_only_as_a_whole(tmp_
 
 def interrupt(outcome):
     raise RuntimeError("stop in the middle")
+
+
+# ---- the sample capture -------------------------------------------------------------------------------------------
+
+
+class Truth:
+    """Answers each picture of a capture, in order, with its true depth."""
+
+    model_id = "truth"
+
+    def __init__(self, depths):
+        self.depths = iter(depths)
+
+    def estimate(self, image, camera=None):
+        depth = next(self.depths)
+        return DepthMap(depth, DepthKind.METRIC, depth > 0, None, None, camera, self.model_id, CameraSource.GIVEN)
+
+
+def test_the_sample_capture_is_one_and_measures_as_its_truth(tmp_path):
+    folder = Path(__file__).resolve().parents[1] / "data" / "capture"
+    capture = Capture.open(folder)
+    frames = [capture.load(frame) for frame in capture.frames]
+    before = tree(folder)
+    summary = annotate_capture(folder, tmp_path / "out", Truth([frame.depth_true_m for frame in frames]))
+    assert tree(folder) == before
+    assert summary.to_json()["failed"] == [] and summary.to_json()["notes"] == [] and summary.to_json()["abs_rel"] == 0
+    assert summary.to_json()["objects"] > 0 and summary.to_json()["objects_without_distance"] == 0
+    for entry, frame in zip(results(tmp_path / "out"), frames, strict=True):
+        by_id = {item["id"]: item for item in entry["objects"]}
+        for item in entry["objects"]:
+            assert item["distance"] == item["distance_true"] and item["valid_fraction"] == 1
+            # What an object shows in the picture lies within its bbox of two corners.
+            x0, y0, x1, y1 = item["bbox"]
+            assert x0 <= item["center_px"][0] <= x1 and y0 <= item["center_px"][1] <= y1
+            if item.get("parent_id") is not None:
+                # A box stands on its cube: higher in the picture, and hardly nearer or farther.
+                cube = by_id[item["parent_id"]]
+                assert item["position"]["y"] < cube["position"]["y"]
+                assert abs(item["distance"]["median"] - cube["distance"]["median"]) < 0.5
+        assert frame.camera.fov_vertical_deg == pytest.approx(60, abs=0.05)

@@ -397,6 +397,7 @@ def test_mutated_messages_are_dropped_or_answered_and_the_server_stays(shared_se
         elif what == "swap":
             other = data.draw(st.integers(0, len(frames) - 1))
             frames[index], frames[other] = frames[other], frames[index]
+    assert shared_server.running
     with dealer(shared_server.endpoint) as raw:
         raw.send_multipart([bytes(frame) for frame in frames])
         raw.send_multipart(pack_message(Kind.HEALTH, b"healthy", {}))
