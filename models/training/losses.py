@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  (torch's own name for it)
+from torch.nn import functional as F
 
 METRIC_WEIGHT, SHAPE_WEIGHT, EDGE_WEIGHT, SKY_WEIGHT = 0.4, 1.0, 0.5, 0.2
 _NEAREST = 0.02

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  (torch's own name for it)
+from torch.nn import functional as F
 
 STAGES = (24, 40, 80, 160)
 """Channels at 1/2, 1/4, 1/8, 1/16 of the halved picture."""
@@ -43,7 +43,8 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int, heads: int, expand: int = 3) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.width = heads, channels // heads
+        self.scale = self.width**-0.5
         self.norm = nn.LayerNorm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
@@ -55,9 +56,9 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor, grid: Tensor) -> Tensor:
         """(B, N, C) tokens of a feature map; `grid` (B, C, h, w) only lends its size."""
         batch, count, channels = tokens.shape[0], tokens.shape[1], tokens.shape[2]
-        parts = self.qkv(self.norm(tokens)).reshape(batch, count, 3, self.heads, channels // self.heads)
+        parts = self.qkv(self.norm(tokens)).reshape(batch, count, 3, self.heads, self.width)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
-        weights = (query @ key.transpose(-1, -2) * (channels // self.heads) ** -0.5).softmax(-1)
+        weights = (query @ key.transpose(-1, -2) * self.scale).softmax(-1)
         tokens = tokens + self.out((weights @ value).transpose(1, 2).reshape(batch, count, channels))
         hidden = self.rise(self.mlp_norm(tokens)).transpose(1, 2)
         hidden = hidden.reshape(batch, -1, grid.shape[-2], grid.shape[-1])
@@ -68,15 +69,17 @@ class Attention(nn.Module):
 def cell_positions(grid: Tensor) -> Tensor:
     """(1, 2 + 4 * waves, h, w): where each cell is, in units of half the longer side, and as sines of height and width.
 
-    Computed from tensor sizes, so that an exported graph follows any picture size.
+    A ramp from -1 to 1 is stretched to the grid, then shrunk so that it gives cell centres: an exported graph holds one
+    Resize and follows any picture size. Always float32: bfloat16 would blur the finest waves.
     """
     height, width = grid.shape[-2], grid.shape[-1]
-    ones = torch.ones_like(grid[:1, :1])
-    row = ones.cumsum(2) - 0.5
-    column = ones.cumsum(3) - 0.5
-    y, x = row * 2 / height - 1, column * 2 / width - 1
-    longer = torch.maximum(ones * height, ones * width)
-    maps = [y * height / longer, x * width / longer]
+    ramp = torch.tensor([[[[-1.0, -1.0], [1.0, 1.0]], [[-1.0, 1.0], [-1.0, 1.0]]]], device=grid.device)
+    ramp = F.interpolate(ramp, size=(height, width), mode="bilinear", align_corners=True)
+    one = torch.ones(1, 1, 1, 1, device=grid.device)
+    y = ramp[:, :1] * ((one * height - 1) / (one * height))
+    x = ramp[:, 1:] * ((one * width - 1) / (one * width))
+    longer = torch.maximum(one * height, one * width)
+    maps = [y * (one * height / longer), x * (one * width / longer)]
     for wave in _WAVES:
         angle = wave * torch.pi / 2
         maps += [torch.sin(angle * y), torch.cos(angle * y), torch.sin(angle * x), torch.cos(angle * x)]

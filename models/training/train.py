@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from .dataset import IMAGENET_DEVIATION, IMAGENET_MEAN
 from .losses import depth_and_sky_loss
 from .network import MiniDepth
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-_PIXELS_PER_BATCH = 16 * 140 * 252
-_HORIZON_CANONICAL = 1200.0
+_PIXELS_PER_BATCH = 12 * 140 * 252
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,12 @@ class Plan:
     """What one training run is told."""
 
     minutes: float
-    peak_rate: float = 2e-3
+    peak_rate: float = 1.5e-3
     weight_decay: float = 0.03
     warm_up_steps: int = 300
     average_decay: float = 0.998
+    stages: tuple[tuple[float, float], ...] = ((0.45, 0.5), (0.65, 0.75), (1.0, 1.0))
+    """Until which share of the time pictures are shrunk by which factor: small pictures first teach the most per second."""
     save_every_minutes: float = 4.0
     seed: int = 0
 
@@ -74,22 +75,34 @@ def normalise(rgb: Tensor) -> Tensor:
 
 
 def augment(rgb: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirrors, and changes colour, contrast, tone and noise of each picture at random; depth only mirrors."""
+    """Mirrors, and changes colour, contrast and tone of each picture at random; depth only mirrors."""
     batch = rgb.shape[0]
     flip = torch.rand(batch) < 0.5
     rgb, depth = rgb.clone(), depth.clone()
     rgb[flip], depth[flip] = rgb[flip].flip(-1), depth[flip].flip(-1)
-    if torch.rand(()) < 0.3:
-        rgb = rgb[:, torch.randperm(3)]
     one = (batch, 1, 1, 1)
-    grey = rgb.mean(1, keepdim=True)
-    rgb = grey + (rgb - grey) * (torch.rand(one) * 1.4).clamp_max(1.2)
     level = rgb.mean((1, 2, 3), keepdim=True)
-    rgb = level + (rgb - level) * (0.6 + 0.8 * torch.rand(one))
-    rgb = rgb * (0.85 + 0.3 * torch.rand(batch, 3, 1, 1)) + 0.2 * (torch.rand(one) - 0.5)
-    rgb = rgb.clamp(1e-4, 1) ** torch.exp(0.8 * (torch.rand(one) - 0.5))
-    rgb = rgb + torch.randn_like(rgb) * (0.03 * torch.rand(one) * (torch.rand(one) < 0.5))
-    return rgb.clamp(0, 1), depth
+    grey = rgb.mean(1, keepdim=True)
+    rgb = torch.lerp(grey, rgb, 0.4 + 0.8 * torch.rand(one))
+    gain = (0.7 + 0.6 * torch.rand(one)) * (0.9 + 0.2 * torch.rand(batch, 3, 1, 1))
+    rgb = ((rgb - level) * gain + level + 0.15 * (torch.rand(one) - 0.5)).clamp_(1e-4, 1)
+    if torch.rand(()) < 0.5:
+        rgb = rgb ** torch.exp(0.8 * (torch.rand(one) - 0.5))
+    return rgb, depth
+
+
+def shrink(rgb: Tensor, depth: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+    """Pictures made smaller: their focal length shrinks too, so canonical depth grows by 1 / factor."""
+    if factor == 1:
+        return rgb, depth
+    size = (round(rgb.shape[-2] * factor), round(rgb.shape[-1] * factor))
+    small = F.interpolate(rgb, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return small, F.interpolate(depth[:, None], size=size, mode="nearest-exact")[:, 0] / factor
+
+
+def factor_at(plan: Plan, share: float) -> float:
+    """The picture size factor at a share of the training time."""
+    return next((factor for until, factor in plan.stages if share < until), 1.0)
 
 
 class Batches:
@@ -107,33 +120,34 @@ class Batches:
         height, width = self.shards.depth[size].shape[-2:]
         return max(4, round(_PIXELS_PER_BATCH / (height * width)))
 
-    def draw(self) -> tuple[Tensor, Tensor]:
+    def draw(self, factor: float = 1.0) -> tuple[Tensor, Tensor]:
+        """(B, 3, h, w) in [0, 1] and (B, h, w) canonical depth, shrunk by a factor; smaller pictures come in larger batches."""
         size = self.sizes[int(torch.multinomial(self.weights, 1))]
-        wanted = self.batch_size(size)
+        wanted = round(self.batch_size(size) / factor)
         if len(self.left[size]) < wanted:
             self.left[size] = torch.randperm(len(self.shards.depth[size]))
         chosen, self.left[size] = self.left[size][:wanted], self.left[size][wanted:]
         rgb = self.shards.rgb[size][chosen].permute(0, 3, 1, 2).float() / 255
-        return rgb, self.shards.depth[size][chosen].float()
+        return shrink(rgb, self.shards.depth[size][chosen].float(), factor)
 
 
 @torch.no_grad()
-def validate(network: MiniDepth, shards: Shards, device: torch.device) -> dict[str, float]:
-    """Mean AbsRel after one median scale per picture, mean AbsRel without it, and sky accuracy at a value of 0.3."""
+def validate(network: MiniDepth, shards: Shards, device: torch.device, factor: float) -> dict[str, float]:
+    """Mean AbsRel after one median scale per picture, mean AbsRel without it, sky accuracy at 0.3; pictures shrunk by `factor`."""
     network.eval()
     aligned, plain, sky_right = [], [], []
     for size, depths in shards.depth.items():
         for i in range(0, len(depths), 8):
-            truth = depths[i : i + 8].float()
-            rgb = shards.rgb[size][i : i + 8].permute(0, 3, 1, 2).float() / 255
+            whole = shards.rgb[size][i : i + 8].permute(0, 3, 1, 2).float() / 255
+            rgb, truth = shrink(whole, depths[i : i + 8].float(), factor)
             with torch.autocast(device.type, torch.bfloat16):
                 small = network.logits(normalise(rgb).to(device))
-            full = torch.nn.functional.interpolate(small.float().cpu(), size=truth.shape[-2:], mode="bilinear")
+            full = F.interpolate(small.float().cpu(), size=truth.shape[-2:], mode="bilinear")
             guess, sky = full[:, 0].exp(), full[:, 1].sigmoid()
             for g, s, t in zip(guess, sky, truth, strict=True):
                 seen = t > 0
                 ratio = t[seen] / g[seen]
-                plain.append((1 / ratio - 1).abs().mul(1).mean().item())
+                plain.append((1 / ratio - 1).abs().mean().item())
                 aligned.append((ratio.median() / ratio - 1).abs().mean().item())
                 sky_right.append(((s < 0.3) == seen).float().mean().item())
     network.train()
@@ -174,9 +188,10 @@ def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
     batches = Batches(shards)
     begin, saved = time.monotonic() - used, used
     while used < plan.minutes * 60:
+        share = used / 60 / plan.minutes
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(plan, step, used / 60 / plan.minutes)
-        rgb, depth = augment(*batches.draw())
+            group["lr"] = rate_at(plan, step, share)
+        rgb, depth = augment(*batches.draw(factor_at(plan, share)))
         with torch.autocast(device.type, torch.bfloat16):
             logits = network.logits(normalise(rgb).to(device))
         loss, parts = depth_and_sky_loss(logits, depth.to(device))
@@ -189,7 +204,8 @@ def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
         used = time.monotonic() - begin
         if used - saved > plan.save_every_minutes * 60 or used >= plan.minutes * 60:
             saved = used
-            row = {"minutes": used / 60, "step": step} | parts | validate(average, validation, device)
+            factor = factor_at(plan, share)
+            row = {"minutes": used / 60, "step": step, "factor": factor} | parts | validate(average, validation, device, factor)
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
             state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),

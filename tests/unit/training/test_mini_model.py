@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped model: its interface at any size, its size on disk, and that it looks at the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from depthbridge.models.training import dataset, evaluate
+
+MODEL = Path(dataset.__file__).parents[1] / "depthbridge-mini.onnx"
+SIZES = [(14, 14), (14, 504), (504, 14), (280, 504), (378, 504), (504, 280), (518, 518), (700, 1036)]
+
+
+@pytest.fixture(scope="module")
+def session() -> onnxruntime.InferenceSession:
+    return evaluate.open_model(MODEL)
+
+
+@pytest.fixture(scope="module")
+def judged(session: onnxruntime.InferenceSession) -> list[evaluate.Judged]:
+    return evaluate.judge(session, evaluate.generator_pictures(24))
+
+
+def test_it_is_small() -> None:
+    assert MODEL.stat().st_size <= 8 * 2**20
+
+
+def test_it_says_what_it_is(session: onnxruntime.InferenceSession) -> None:
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert metadata["depthbridge.family"] == "da3-metric"
+    assert metadata["depthbridge.model_id"] == "depthbridge-mini"
+    assert metadata["depthbridge.canonical_focal"] == "300"
+    assert metadata["depthbridge.licence"] == "CC0-1.0"
+    assert "depthbridge.trained_on" in metadata
+
+
+def test_its_interface_is_da3metrics(session: onnxruntime.InferenceSession) -> None:
+    (image,) = session.get_inputs()
+    assert image.name == "image" and image.type == "tensor(float)" and image.shape[:2] == [1, 3]
+    assert all(isinstance(side, str) for side in image.shape[2:])
+    assert [output.name for output in session.get_outputs()] == ["depth", "sky"]
+    assert all(output.shape[:2] == [1, 1] for output in session.get_outputs())
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_output_size_follows_input_size(session: onnxruntime.InferenceSession, height: int, width: int) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 3, height, width)).astype(np.float32)
+    depth, sky = (np.asarray(a) for a in session.run(["depth", "sky"], {"image": image}))
+    assert depth.shape == sky.shape == (1, 1, height, width)
+    assert np.isfinite(depth).all() and (depth > 0).all()
+    assert (sky >= 0).all() and (sky <= 1).all()
+
+
+def test_it_beats_the_priors_and_shuffled_pictures_do_not(judged: list[evaluate.Judged]) -> None:
+    """A loose bar on 24 of the 300 frozen scenes: the card has the real figures."""
+    found = evaluate.summary(judged)
+    assert found["ratio_to_better_prior"] < 0.75
+    assert found["shuffled_ratio"] > 0.9
+
+
+def test_it_finds_the_sky(judged: list[evaluate.Judged]) -> None:
+    assert np.mean([j.sky_accuracy for j in judged]) > 0.97
+
+
+def test_it_does_not_call_a_ceiling_sky(judged: list[evaluate.Judged]) -> None:
+    indoors = [j for j in judged if j.group in ("room", "tabletop")]
+    assert len(indoors) > 5 and np.mean([j.sky_accuracy for j in indoors]) > 0.98
