@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -66,8 +66,12 @@ class ColorScale:
 def write_preview(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
     """Writes an 8-bit RGB PNG: the coloured map, at most :data:`MAX_SIDE` pixels long, and the scale below it.
 
-    Raises :class:`~..errors.OutputError`.
+    Of a map more than twice as long as that, every 2nd, 3rd, ... pixel is looked at. Raises :class:`~..errors.OutputError`.
     """
+    stride = max(1, max(depth.width, depth.height) // (2 * MAX_SIDE))
+    if stride > 1:
+        every = (slice(None, None, stride), slice(None, None, stride))
+        depth = replace(depth, values=depth.values[every], valid=depth.valid[every], sky=None, confidence=None, camera=None)
     canvas = Image.fromarray(_with_scale(_colored(depth), ColorScale.for_map(depth), bool((~depth.valid).any())))
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")

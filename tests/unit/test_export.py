@@ -366,6 +366,14 @@ def test_preview_of_any_size(size: tuple[int, int], tmp_path: Path) -> None:
             assert max(image.width, image.height) >= MAX_SIDE
 
 
+def test_preview_of_a_huge_map_looks_like_that_of_a_smaller_one(tmp_path: Path) -> None:
+    for name, side in (("huge", 6400), ("small", 1600)):
+        write_preview(tmp_path / f"{name}.png", _plain(DepthKind.METRIC, side, side // 4))
+    huge, small = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("huge", "small"))
+    assert huge.shape == small.shape
+    assert np.abs(huge[:400] - small[:400]).mean() < 2
+
+
 def test_preview_hatches_what_has_no_depth_and_leaves_the_rest(tmp_path: Path) -> None:
     depth = _plain(DepthKind.METRIC, 400, 300)
     gap = np.zeros((300, 400), bool)
