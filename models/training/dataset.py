@@ -94,13 +94,17 @@ def freeze(count: int = FROZEN_COUNT) -> list[FrozenScene]:
 
 
 def write_frozen(frozen: list[FrozenScene], path: Path) -> None:
-    rows = [json.dumps({"seed": f.seed, "sha256": f.sha256, "fingerprint": list(f.fingerprint)}) for f in frozen]
+    rows = [
+        json.dumps({"seed": f.seed, "sha256": f.sha256, "fingerprint": list(f.fingerprint)}) for f in frozen
+    ]
     path.write_text("[\n" + ",\n".join(rows) + "\n]\n")
 
 
 def read_frozen(path: Path = GENERATOR_LIST) -> list[FrozenScene]:
     rows = json.loads(path.read_text())
-    return [FrozenScene(int(r["seed"]), str(r["sha256"]), tuple(float(v) for v in r["fingerprint"])) for r in rows]
+    return [
+        FrozenScene(int(r["seed"]), str(r["sha256"]), tuple(float(v) for v in r["fingerprint"])) for r in rows
+    ]
 
 
 def frozen_pictures(frozen: list[FrozenScene]) -> Iterator[tuple[Scene, Picture]]:
@@ -108,10 +112,14 @@ def frozen_pictures(frozen: list[FrozenScene]) -> Iterator[tuple[Scene, Picture]
     for entry in frozen:
         scene = draw_scene(entry.seed)
         if scene_hash(scene) != entry.sha256:
-            raise FrozenSceneChanged(f"generator scene {entry.seed}: its description has changed since it was frozen")
+            raise FrozenSceneChanged(
+                f"generator scene {entry.seed}: its description has changed since it was frozen"
+            )
         picture = render(scene)
         if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
-            raise FrozenSceneChanged(f"generator scene {entry.seed}: its depth has changed since it was frozen")
+            raise FrozenSceneChanged(
+                f"generator scene {entry.seed}: its depth has changed since it was frozen"
+            )
         yield scene, picture
 
 
@@ -146,7 +154,9 @@ def make_shard(first_seed: int, count: int, out: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     pictures = commands.add_parser("pictures", help="render training pictures")
     pictures.add_argument("--first-seed", type=int, default=0)

@@ -4,7 +4,7 @@
     python -m depthbridge.models.training.evaluate --model models/depthbridge-mini.onnx --cache DIR [--json FILE]
 
 Needs neither torch nor bpy: generator scenes are rendered on the spot, Cycles pictures are read from `--cache` (made by
-`cycles_scenes render`). Plain onnxruntime at the pictures' own network size. Refuses scenes that are not the frozen ones.
+`cycles_render render`). Plain onnxruntime at the pictures' own network size. Refuses scenes that are not the frozen ones.
 """
 
 from __future__ import annotations
@@ -74,9 +74,13 @@ def open_model(path: Path, threads: int = 2) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def run_model(session: onnxruntime.InferenceSession, rgb: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+def run_model(
+    session: onnxruntime.InferenceSession, rgb: npt.NDArray[np.uint8]
+) -> tuple[FloatArray, FloatArray]:
     """Canonical depth and sky, (H, W) each, of an (H, W, 3) sRGB picture of network size."""
-    normal = (rgb.astype(np.float32) / 255 - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_DEVIATION, np.float32)
+    normal = (rgb.astype(np.float32) / 255 - np.array(IMAGENET_MEAN, np.float32)) / np.array(
+        IMAGENET_DEVIATION, np.float32
+    )
     depth, sky = session.run(["depth", "sky"], {"image": normal.transpose(2, 0, 1)[None]})
     return np.asarray(depth)[0, 0], np.asarray(sky)[0, 0]
 
@@ -142,7 +146,9 @@ def summary(judged: Sequence[Judged]) -> dict[str, float]:
     return found
 
 
-def milliseconds(session: onnxruntime.InferenceSession, height: int = 280, width: int = 504, runs: int = 40) -> float:
+def milliseconds(
+    session: onnxruntime.InferenceSession, height: int = 280, width: int = 504, runs: int = 40
+) -> float:
     """Median wall time of one picture after warm-up."""
     image = np.zeros((1, 3, height, width), np.float32)
     times = []
@@ -156,11 +162,21 @@ def milliseconds(session: onnxruntime.InferenceSession, height: int = 280, width
 def table(name: str, found: dict[str, float]) -> str:
     """One set of pictures as a Markdown table."""
     lines = [f"{name} ({found['pictures']:.0f} pictures)", ""]
-    lines += ["| guess | AbsRel, one scale | its median | delta1 | AbsRel, no scale | delta1, no scale |", "|---|---|---|---|---|---|"]
-    labels = {"model": "depthbridge-mini", "row": "row-mean prior", "constant": "constant prior", "shuffled": "mini, shuffled pictures"}
+    lines += [
+        "| guess | AbsRel, one scale | its median | delta1 | AbsRel, no scale | delta1, no scale |",
+        "|---|---|---|---|---|---|",
+    ]
+    labels = {
+        "model": "depthbridge-mini",
+        "row": "row-mean prior",
+        "constant": "constant prior",
+        "shuffled": "mini, shuffled pictures",
+    }
     columns = ("absrel", "absrel_median", "delta1", "absrel_unaligned", "delta1_unaligned")
     for key, label in labels.items():
-        lines.append(f"| {label} | " + " | ".join(f"{found[f'{key}_{column}']:.3f}" for column in columns) + " |")
+        lines.append(
+            f"| {label} | " + " | ".join(f"{found[f'{key}_{column}']:.3f}" for column in columns) + " |"
+        )
     lines.append("")
     lines.append(f"ratio to the better prior {found['ratio_to_better_prior']:.3f}, shuffled {found['shuffled_ratio']:.3f}; "
                  f"sky accuracy {found['sky_accuracy']:.4f}, on pictures with sky {found['sky_accuracy_where_sky']:.4f}\n")  # fmt: skip
@@ -168,9 +184,13 @@ def table(name: str, found: dict[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, help="folder of rendered Cycles pictures; without it only generator scenes")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of rendered Cycles pictures; without it only generator scenes"
+    )
     parser.add_argument("--count", type=int, help="only the first so many generator scenes")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
@@ -191,7 +211,9 @@ def main() -> None:
             print(f"{name} {group}: {part['pictures']:.0f} pictures, AbsRel {part['model_absrel']:.3f}, row prior {part['row_absrel']:.3f}, "
                   f"constant {part['constant_absrel']:.3f}, no scale {part['model_absrel_unaligned']:.3f}")  # fmt: skip
     figures["speed"] = {"milliseconds_280x504_two_threads": milliseconds(session)}
-    print(f"\n{figures['speed']['milliseconds_280x504_two_threads']:.0f} ms per 280x504 picture on two threads")
+    print(
+        f"\n{figures['speed']['milliseconds_280x504_two_threads']:.0f} ms per 280x504 picture on two threads"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a trained checkpoint as ONNX and proves that the file does what the network does at many sizes.
 
-    python -m depthbridge.models.training.export --checkpoint DIR/checkpoint.pt --out models/depthbridge-mini.onnx
+python -m depthbridge.models.training.export --checkpoint DIR/checkpoint.pt --out models/depthbridge-mini.onnx
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from .network import MiniDepth
 
 OPSET = 17
 MAX_BYTES = 8 * 2**20
-SIZES = ((14, 14), (14, 504), (504, 14), (280, 504), (378, 504), (504, 504), (504, 280), (518, 518), (700, 1036), (1036, 1036))
+SIZES = (
+    (14, 14),
+    (14, 504),
+    (504, 14),
+    (280, 504),
+    (378, 504),
+    (504, 504),
+    (504, 280),
+    (518, 518),
+    (700, 1036),
+    (1036, 1036),
+)
 """Heights and widths at which the exported file is compared with torch."""
 
 METADATA = {
@@ -87,7 +98,9 @@ def compare(network: MiniDepth, path: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -97,7 +110,9 @@ def main() -> None:
     size = arguments.out.stat().st_size
     if size > MAX_BYTES:
         raise ExportDiffers(f"{arguments.out.name} has {size} bytes, more than {MAX_BYTES}")
-    print(f"{arguments.out.name}: {size / 1e6:.2f} MB, at most {worst:.1e} from torch over {len(SIZES)} sizes")
+    print(
+        f"{arguments.out.name}: {size / 1e6:.2f} MB, at most {worst:.1e} from torch over {len(SIZES)} sizes"
+    )
 
 
 if __name__ == "__main__":

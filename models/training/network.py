@@ -23,7 +23,9 @@ _WAVES = (1, 2, 3, 4, 6, 8, 12, 16)
 
 def conv(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> nn.Sequential:
     """Convolution and batch normalisation; stride 2 gives ceil(n / 2), so that a 14-pixel side survives four of them."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs)
+    )
 
 
 class Residual(nn.Module):
@@ -95,7 +97,10 @@ class MiniDepth(nn.Module):
         self.enter = conv(3, c2, 2)
         self.down = nn.ModuleList([conv(c2, c4, 2), conv(c4, c8, 2), conv(c8, c16, 2)])
         self.blocks = nn.ModuleList(
-            [nn.Sequential(*[Residual(c) for _ in range(n)]) for c, n in zip(STAGES[:3], DEPTH_BLOCKS, strict=True)]
+            [
+                nn.Sequential(*[Residual(c) for _ in range(n)])
+                for c, n in zip(STAGES[:3], DEPTH_BLOCKS, strict=True)
+            ]
         )
         self.place = nn.Conv2d(2 + 4 * len(_WAVES), c16, 1)
         self.attention = nn.ModuleList([Attention(c16, ATTENTION_HEADS) for _ in range(ATTENTION_LAYERS)])
@@ -124,7 +129,9 @@ class MiniDepth(nn.Module):
         maps = self.features(halved)
         y = self.fuse[3](self.lateral[3](maps[3]))
         for level in (2, 1, 0):
-            y = F.interpolate(self.narrow[level](y), size=maps[level].shape[-2:], mode="bilinear", align_corners=False)
+            y = F.interpolate(
+                self.narrow[level](y), size=maps[level].shape[-2:], mode="bilinear", align_corners=False
+            )
             y = self.fuse[level](y + self.lateral[level](maps[level]))
         found: Tensor = self.head(y)
         return found

@@ -51,7 +51,9 @@ def constant_prior(height: int, width: int, bands: list[float] | None = None) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     bands = row_means(arguments.data)

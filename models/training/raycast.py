@@ -93,7 +93,9 @@ def intersect_unit(shape: Shape, o: FloatArray, d: FloatArray, nearest: float = 
     return np.where((enter < leave) & (enter > nearest), enter, MISS).astype(np.float32)
 
 
-def _cone_side(a: FloatArray, b: FloatArray, c: FloatArray, oy: FloatArray, dy: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _cone_side(
+    a: FloatArray, b: FloatArray, c: FloatArray, oy: FloatArray, dy: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """The interval a ray spends in the lower nappe of x^2 + z^2 = ((1 - y) / 2)^2 (the slab cuts off the upper one)."""
     k = (1 - oy) / 2
     a, b, c = a - dy * dy / 4, b + k * dy / 2, c - k * k
@@ -155,14 +157,18 @@ def screen_window(solid: Solid, camera: SceneCamera) -> tuple[slice, slice] | No
     return None if left >= right or top >= bottom else (slice(top, bottom), slice(left, right))
 
 
-def surroundings_hit(low: Vector, high: Vector | None, origin: FloatArray, d: FloatArray) -> tuple[FloatArray, FloatArray]:
+def surroundings_hit(
+    low: Vector, high: Vector | None, origin: FloatArray, d: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Depth and surface id of the room's inside, or of the open ground and sky, for rays from `origin` (3, 1)."""
     if high is None:
         down = d[1] < -1e-6
         depth = np.where(down, -origin[1] / np.where(down, d[1], -1), MISS)
         return depth.astype(np.float32), np.where(down, FLOOR, SKY)
     bounds = np.where(d > 0, np.array(high, np.float32)[:, None], np.array(low, np.float32)[:, None])
-    leave = (bounds - origin) / np.where(np.abs(d) < 1e-9, np.where(d > 0, np.float32(1e-9), np.float32(-1e-9)), d)
+    leave = (bounds - origin) / np.where(
+        np.abs(d) < 1e-9, np.where(d > 0, np.float32(1e-9), np.float32(-1e-9)), d
+    )
     axis = leave.argmin(axis=0)
     up = np.take_along_axis(d, axis[None], 0)[0] > 0
     ids = np.where(axis == 1, np.where(up, CEILING, FLOOR), np.where(axis == 0, WALLS, WALLS + 2) + up)

@@ -50,7 +50,9 @@ def _length(vectors: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(dot(vectors, vectors)), np.float32)
 
 
-def _surfaces(scene: Scene, hits: Hits, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _surfaces(
+    scene: Scene, hits: Hits, points: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Albedo (3, N), normals (3, N), gloss (N,) and glow (N,) of every pixel; zeros on sky."""
     count = points.shape[1]
     albedo, normals = np.zeros((3, count), np.float32), np.zeros((3, count), np.float32)
@@ -96,11 +98,15 @@ def _light_points(light: Light, height: int, width: int) -> FloatArray:
     angle, radius = index * 2.39996, np.sqrt((index + 0.5) / index.size)
     spread = np.stack([radius * np.cos(angle), 0.3 * np.sin(angle * 1.7), radius * np.sin(angle)])
     offsets = (spread * light.size).astype(np.float32).reshape(3, _DITHER, _DITHER)
-    tiled = np.tile(offsets, (1, height // _DITHER + 1, width // _DITHER + 1))[:, :height, :width].reshape(3, -1)
+    tiled = np.tile(offsets, (1, height // _DITHER + 1, width // _DITHER + 1))[:, :height, :width].reshape(
+        3, -1
+    )
     return np.array(light.vector, np.float32)[:, None] + tiled
 
 
-def _shadow(scene: Scene, light: Light, points: FloatArray, normals: FloatArray, lit: npt.NDArray[np.bool_]) -> FloatArray:
+def _shadow(
+    scene: Scene, light: Light, points: FloatArray, normals: FloatArray, lit: npt.NDArray[np.bool_]
+) -> FloatArray:
     """(N,) share of the light that arrives, softened over 4x4 blocks."""
     height, width = scene.camera.height, scene.camera.width
     target = _light_points(light, height, width)
@@ -149,7 +155,11 @@ def _sky_colour(scene: Scene, directions: FloatArray) -> FloatArray:
         flat = unit[[0, 2]] / np.maximum(unit[1], 0.05) * np.float32(40)
         tile = textures.noise_tile(5, 1)
         uv = flat.astype(np.int64) & 255
-        cover = np.clip(tile[uv[1], uv[0]] * 1.6 - 0.6, 0, 1) * np.float32(around.clouds) * np.clip(unit[1] * 8, 0, 1)
+        cover = (
+            np.clip(tile[uv[1], uv[0]] * 1.6 - 0.6, 0, 1)
+            * np.float32(around.clouds)
+            * np.clip(unit[1] * 8, 0, 1)
+        )
         colour = colour + (np.float32(0.95) - colour) * cover
     return np.asarray(colour, np.float32)
 
@@ -212,4 +222,9 @@ def render(scene: Scene) -> Picture:
     reach = np.minimum(np.where(hits.surface == SKY, 1, hits.depth), _FAR_M)
     points = np.array(scene.camera.position, np.float32)[:, None] + hits.directions * reach
     rgb = _develop(scene, _lit(scene, hits, points))
-    return Picture(rgb, np.where(sky, 0, hits.depth).astype(np.float32).reshape(size), sky.reshape(size), scene.camera.focal_px)
+    return Picture(
+        rgb,
+        np.where(sky, 0, hits.depth).astype(np.float32).reshape(size),
+        sky.reshape(size),
+        scene.camera.focal_px,
+    )

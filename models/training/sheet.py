@@ -36,7 +36,9 @@ def shades(depth: FloatArray, hidden: npt.NDArray[np.bool_], nearest: float) -> 
 def fit(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """An image inside one cell, black around it."""
     factor = min(_CELL[0] / image.shape[0], _CELL[1] / image.shape[1])
-    small = cv2.resize(image, (round(image.shape[1] * factor), round(image.shape[0] * factor)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (round(image.shape[1] * factor), round(image.shape[0] * factor)), interpolation=cv2.INTER_AREA
+    )
     cell = np.zeros((*_CELL, 3), np.uint8)
     top, left = (_CELL[0] - small.shape[0]) // 2, (_CELL[1] - small.shape[1]) // 2
     cell[top : top + small.shape[0], left : left + small.shape[1]] = small
@@ -49,7 +51,11 @@ def strip(picture: Picture, depth: FloatArray, sky: FloatArray, note: str) -> np
     seen = truth > 0
     nearest = float(np.percentile(truth[seen], 3))
     scaled = depth * float(np.median(truth[seen] / depth[seen]))
-    cells = [fit(np.asarray(picture.rgb[..., ::-1])), fit(shades(truth, ~seen, nearest)), fit(shades(scaled, sky >= SKY_THRESHOLD, nearest))]
+    cells = [
+        fit(np.asarray(picture.rgb[..., ::-1])),
+        fit(shades(truth, ~seen, nearest)),
+        fit(shades(scaled, sky >= SKY_THRESHOLD, nearest)),
+    ]
     cv2.putText(cells[2], note, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
     return np.hstack(cells)
 
@@ -61,7 +67,9 @@ def evenly(pictures: Iterable[tuple[str, Picture]], count: int) -> list[tuple[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

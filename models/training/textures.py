@@ -110,7 +110,9 @@ def colours(material: Material, uv_m: FloatArray, footprint_m: FloatArray) -> Fl
     weight = PATTERNS[material.pattern](uv) * keep + np.float32(0.3) * (1 - keep)
     first = np.array(material.colour, np.float32)[:, None]
     second = np.array(material.second_colour, np.float32)[:, None]
-    base = first + (second - first) * weight if material.pattern != "plain" else np.repeat(first, uv.shape[1], 1)
+    base = (
+        first + (second - first) * weight if material.pattern != "plain" else np.repeat(first, uv.shape[1], 1)
+    )
     if material.grime > 0:
         dirt = _look_up(noise_tile(5, 1), turned, 0.4) - np.float32(0.5)
         base = base * (1 + np.float32(material.grime) * dirt)

@@ -58,7 +58,9 @@ class Shards:
                 for name in arrays.files:
                     parts.setdefault(name, []).append(torch.from_numpy(arrays[name]))
         if not parts:
-            raise FileNotFoundError(f"no shard_*.npz in {folder}: make them with dataset pictures --out {folder}")
+            raise FileNotFoundError(
+                f"no shard_*.npz in {folder}: make them with dataset pictures --out {folder}"
+            )
         whole = {name: torch.cat(tensors) for name, tensors in parts.items()}
         sizes = sorted(name.removeprefix("rgb_") for name in whole if name.startswith("rgb_"))
         return cls({s: whole[f"rgb_{s}"] for s in sizes}, {s: whole[f"depth_{s}"] for s in sizes})
@@ -205,7 +207,11 @@ def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
         if used - saved > plan.save_every_minutes * 60 or used >= plan.minutes * 60:
             saved = used
             factor = factor_at(plan, share)
-            row = {"minutes": used / 60, "step": step, "factor": factor} | parts | validate(average, validation, device, factor)
+            row = (
+                {"minutes": used / 60, "step": step, "factor": factor}
+                | parts
+                | validate(average, validation, device, factor)
+            )
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
             state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
@@ -215,7 +221,9 @@ def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=75.0)
