@@ -57,8 +57,6 @@ def add_model(request: AddRequest, models_dir: Path) -> Added:
     source = request.source.expanduser()
     recognised = recognise(source, read_sidecar(source))
     weights = external_data_files(source)
-    for name in weights:
-        inside(source.parent, name, source.name)
     model_id = _model_id(request, source, recognised)
     spec, evidence = _spec(request, model_id, recognised)
     folder = models_dir / model_id
@@ -129,7 +127,7 @@ def _number(value: float | None, option: str) -> float | None:
 
 def _copy_all(source: Path, folder: Path, names: tuple[str, ...], *, replace_existing: bool) -> tuple[Pin, ...]:
     """Copies ``names`` from ``source`` to ``folder``: all of them under their names, or none."""
-    targets = [inside(folder, name, folder.name) for name in names]
+    targets = [inside(folder, name, names[0]) for name in names]
     taken = next((target for target in targets if target.exists() and not replace_existing), None)
     if taken is not None:
         raise OutputError(f"Cannot write {taken}: it exists already and did not come from `depthbridge models`; move it elsewhere.")

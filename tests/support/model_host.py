@@ -29,6 +29,8 @@ class Hosted:
     """Honour Range. Without: always the whole file, with 200."""
     if_range: bool = True
     """Honour If-Range. Without: the asked part, whatever the content is now."""
+    shift: list[int] = field(default_factory=list)
+    """Answer a Range so many bytes beside the start that was asked for."""
     cut_after: list[int] = field(default_factory=list)
     """Close the connection after so many bytes of the body."""
     statuses: list[int] = field(default_factory=list)
@@ -154,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 0
         if file.if_range and self.headers.get("If-Range") not in (None, file.etag):
             return 0
-        return int(asked.removeprefix("bytes=").removesuffix("-"))
+        return int(asked.removeprefix("bytes=").removesuffix("-")) + (file.shift.pop(0) if file.shift else 0)
 
     def _body(self, file: Hosted, start: int) -> None:
         self.close_connection = True

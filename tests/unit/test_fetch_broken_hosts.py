@@ -83,6 +83,13 @@ def test_a_server_without_ranges_starts_over(host: ModelHost, tmp_path: Path, st
     assert host.ranges_asked(ROUTE) == [None, "bytes=1000-", "bytes=2000-"]
 
 
+def test_another_part_than_was_asked_for_is_not_taken(host: ModelHost, tmp_path: Path, store: Path) -> None:
+    content = onnx_bytes(tmp_path)
+    url = host.put(ROUTE, content, cut_after=[1000], shift=[-10])
+    assert fetch(spec(url), store).read_bytes() == content
+    assert host.ranges_asked(ROUTE) == [None, "bytes=1000-", None]
+
+
 def test_a_silent_server_is_asked_again(host: ModelHost, tmp_path: Path, store: Path) -> None:
     content = onnx_bytes(tmp_path)
     url = host.put_repository(ROUTE, content, silence_s=[3.0])
