@@ -193,9 +193,9 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
 def _print_table(rows: Sequence[Row], console: Console) -> None:
     from rich.table import Table
 
-    table = Table(title="Distances to objects, metres along the optical axis (* its true distance was given)")
+    table = Table(title="Distances in metres along the optical axis; * its true distance was given")
     for name in ("picture", "object"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("estimated", "true", "error", "one known", "error "):
         table.add_column(name, justify="right")
 
@@ -208,7 +208,7 @@ def _print_table(rows: Sequence[Row], console: Console) -> None:
     for row in rows:
         mark = "*" if row.known else ""
         table.add_row(
-            row.image, f"{row.id} {row.category}", metres(row.estimated_m), metres(row.true_m), percent(row.error),
+            Path(row.image).stem, f"{row.id} {row.category}", metres(row.estimated_m), metres(row.true_m), percent(row.error),
             metres(row.fitted_m) + mark, percent(row.fitted_error),
         )  # fmt: skip
     console.print(table)
