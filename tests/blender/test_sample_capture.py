@@ -68,7 +68,8 @@ def test_masks_sit_in_their_boxes_and_objects_look_like_what_they_are_called(ste
 @pytest.mark.parametrize("number", range(len(FRAMES)))
 def test_shipped_depth_is_what_rays_hit_in_a_scene_made_anew(number: int) -> None:
     camera = CameraIntrinsics.from_vertical_fov(60, WIDTH, HEIGHT)
-    sample_capture._make_frame(camera, SHIPPED_SEED, number)
+    frame = sample_capture._make_frame(camera, SHIPPED_SEED, number)
+    assert {"image": f"{FRAMES[number]}.png", "objects": frame.objects} == annotations(SHIPPED)[number]
     _, mask, depth = load(SHIPPED, FRAMES[number])
     scene, graph = bpy.context.scene, bpy.context.evaluated_depsgraph_get()
     pose = scene.camera.matrix_world
