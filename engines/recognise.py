@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ModelError
+from .model_paths import inside
 from .model_spec import Family, InputPolicy, ModelSpec
 from .onnx_graph import Node, OnnxGraph, read_onnx_graph
 from .signature import Signature, read_signature
@@ -17,7 +18,8 @@ CANONICAL_FOCAL_PX = 300.0
 
 # Operations that move or scale values without changing what they mean.
 _PASS_THROUGH = {
-    "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Gather", "Slice", "Transpose", "Cast", "Identity", "Mul", "Div", "Resize", "Upsample", "Split",
+    "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Gather", "Slice", "Split", "Transpose", "Cast", "Identity",
+    "Mul", "Div", "Resize", "Upsample",
 }  # fmt: skip
 _ACTIVATIONS = {"Relu", "Sigmoid", "Exp"}
 
@@ -46,7 +48,7 @@ def recognise(path: Path, known: ModelSpec | None = None) -> Recognised:
     Raises :class:`ModelError` when the file is not ONNX, weights are missing beside it, or its signature is not that of a depth model.
     """
     graph = read_onnx_graph(path)
-    missing = [name for name in graph.external_files if not (path.parent / name).is_file()]
+    missing = [name for name in graph.external_files if not inside(path.parent, name, path.name).is_file()]
     if missing:
         raise ModelError(f"{path.name} keeps its weights in {', '.join(missing)}, which is not beside it; put it into {path.parent}.")
     signature = read_signature(graph.inputs, graph.outputs, path.name)

@@ -353,6 +353,14 @@ def test_missing_external_weights_are_named(tmp_path: Path) -> None:
     assert "model.onnx_data" in refusal(path)
 
 
+def test_weights_outside_the_models_folder_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = models.da3_main(folder / "model.onnx", external="data_of_same_length")
+    path.write_bytes(path.read_bytes().replace(b"data_of_same_length", b"../of_equal_length!"))
+    assert "inside its folder" in refusal(path)
+
+
 def test_a_graph_without_a_picture_is_refused(tmp_path: Path) -> None:
     graph = models.Graph("tokens", [1, 3, 768])
     graph.output(graph.node("Relu", ["tokens"], "r"), "logits", [1, 3, 768])

@@ -45,13 +45,13 @@ def test_bad_options_are_one_sentence(arguments: list[str], checkout: Path) -> N
 
 
 def test_it_finds_this_interpreter(checkout: Path) -> None:
-    own = "%d.%d" % sys.version_info[:2]
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
     result = run(checkout, f"path, version = run.find_interpreter([{own!r}]); print(version); print(path)")
     assert result.stdout.splitlines()[0] == own
 
 
 def test_a_shim_that_does_not_start_is_passed_over(checkout: Path, tmp_path: Path) -> None:
-    own = "%d.%d" % sys.version_info[:2]
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
     shims = tmp_path / "shims"
     shims.mkdir()
     shim = shims / f"python{own}"
