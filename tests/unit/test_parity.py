@@ -55,7 +55,7 @@ def depth_anything_3(image: np.ndarray, method: ResizeMethod) -> np.ndarray:
     height, width = image.shape[:2]
     scale = 504 / (max(width, height) if method.startswith("upper") else min(width, height))
     if scale != 1:
-        image = resize(image, max(1, int(round(width * scale))), max(1, int(round(height * scale))), scale > 1)
+        image = resize(image, max(1, round(width * scale)), max(1, round(height * scale)), scale > 1)
     height, width = image.shape[:2]
     if method.endswith("crop"):
         w, h = width // 14 * 14, height // 14 * 14
