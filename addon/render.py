@@ -14,6 +14,9 @@ from ..engines.errors import OutputError
 from .compat import set_image_format
 from .console import quiet_console
 
+# The last chunk of every PNG; Blender does not tell when a full disk cut it off.
+_PNG_END = b"IEND\xaeB`\x82"
+
 
 def add_shifted_camera(
     camera: bpy.types.Object, *, right: float = 0.0, up: float = 0.0, forward: float = 0.0, look_at_depth: float | None = None
@@ -76,6 +79,8 @@ def render_still(
             except RuntimeError as error:
                 reason = " ".join(str(error).replace("Error:", "").split())
                 raise OutputError(f"Cannot render {path} ({reason}); free some space or choose another folder.") from error
+            if not temporary.is_file() or not temporary.read_bytes().endswith(_PNG_END):
+                raise OutputError(f"Cannot render {path} (the file came out incomplete); free some space or choose another folder.")
     finally:
         for owner, prop, value in before:
             setattr(owner, prop, value)

@@ -125,11 +125,21 @@ def save_blend(path: Path, *, overwrite: bool = False) -> None:
         try:
             with quiet_console():
                 bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True, copy=True)
+                _check_whole(temporary)
         except RuntimeError as error:
             raise OutputError(f"Cannot write {path} ({_reason(error)}); free some space or choose another folder.") from error
 
 
-def _reason(error: RuntimeError) -> str:
+def _check_whole(written: Path) -> None:
+    """Blender 4.5 overlooks a disk that fills up at the last write. What comes last in a file is needed to list what it holds."""
+    try:
+        with bpy.data.libraries.load(str(written)):
+            pass
+    except OSError as error:
+        raise RuntimeError("the file came out incomplete") from error
+
+
+def _reason(error: Exception) -> str:
     """What Blender reports, on one line and without its own label."""
     return " ".join(str(error).replace("Error:", "").split())
 
