@@ -88,11 +88,11 @@ def command(
     _refuse_shared_names(images)
     if fov_v is not None or fov_h is not None:
         resolve_camera(fov_v, fov_h, intrinsics, 1000, 1000)  # a wrong angle is wrong for every picture: said once, before any work
-    make_folder(out)
-    with atomic_folder_contents(out):
-        pass  # likewise a folder that cannot be written
     with DepthEngine.open(model, device=device, threads=threads) as engine:
         _refuse_shapeless(engine, formats)
+        make_folder(out)
+        with atomic_folder_contents(out):
+            pass  # likewise a folder that cannot be written
         job = _Job(engine, out, formats, fov_v, fov_h, intrinsics, max_points, max_vertices, force, frozenset(map(_identity, images)))
         failed = _run_all(job, images)
     if failed:
