@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -145,11 +146,13 @@ def make_shard(first_seed: int, count: int, out: Path) -> Path:
             continue
         pair = training_pair(picture)
         by_size.setdefault("x".join(map(str, pair[1].shape)), []).append(pair)
-    arrays = {f"rgb_{size}": np.stack([p[0] for p in pairs]) for size, pairs in by_size.items()}
+    arrays: dict[str, Any] = {
+        f"rgb_{size}": np.stack([p[0] for p in pairs]) for size, pairs in by_size.items()
+    }
     arrays |= {f"depth_{size}": np.stack([p[1] for p in pairs]) for size, pairs in by_size.items()}
     path = out / f"shard_{first_seed:08d}.npz"
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **arrays)  # type: ignore[arg-type]
+    np.savez(partial, **arrays)
     return partial.replace(path)
 
 

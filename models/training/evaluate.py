@@ -25,6 +25,7 @@ from .dataset import CANONICAL_FOCAL_PX, IMAGENET_DEVIATION, IMAGENET_MEAN
 from .scenes import FloatArray
 from .shading import HORIZON_CANONICAL, Picture
 
+DoubleArray = npt.NDArray[np.float64]
 SKY_THRESHOLD = 0.3
 """The engine's own: non-sky below, sky at or above."""
 
@@ -52,11 +53,11 @@ class Judged:
     sky_share: float
 
 
-def absrel(guess: FloatArray, truth: FloatArray) -> float:
+def absrel(guess: DoubleArray, truth: DoubleArray) -> float:
     return float(np.mean(np.abs(guess - truth) / truth))
 
 
-def delta1(guess: FloatArray, truth: FloatArray) -> float:
+def delta1(guess: DoubleArray, truth: DoubleArray) -> float:
     """Share of pixels within a factor of 1.25."""
     return float(np.mean(np.maximum(guess / truth, truth / guess) < 1.25))
 
@@ -64,7 +65,7 @@ def delta1(guess: FloatArray, truth: FloatArray) -> float:
 def score(guess: FloatArray, truth: FloatArray, seen: npt.NDArray[np.bool_]) -> Score:
     """Scores of an (H, W) guess against truth over the pixels `seen`."""
     g, t = guess[seen].astype(np.float64), truth[seen].astype(np.float64)
-    scaled = g * np.median(t / g)
+    scaled = g * float(np.median(t / g))
     return Score(absrel(scaled, t), absrel(g, t), delta1(scaled, t), delta1(g, t))
 
 
@@ -102,8 +103,8 @@ def judge(session: onnxruntime.InferenceSession, pictures: Iterable[tuple[str, P
             Judged(
                 group,
                 score(depth, truth, seen),
-                score(priors.row_prior(*truth.shape), truth, seen),
-                score(priors.constant_prior(*truth.shape), truth, seen),
+                score(priors.row_prior(truth.shape[0], truth.shape[1]), truth, seen),
+                score(priors.constant_prior(truth.shape[0], truth.shape[1]), truth, seen),
                 score(guesses[stranger[index]][0], truth, seen),
                 float(np.mean((sky < SKY_THRESHOLD) == seen)),
                 float(np.mean(~seen)),

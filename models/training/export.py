@@ -45,10 +45,10 @@ class ExportDiffers(Exception):
     """The written file does not reproduce the network."""
 
 
-def load_network(checkpoint: Path) -> MiniDepth:
-    """The averaged weights of a checkpoint, ready for inference."""
-    network = MiniDepth()
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+def load_network(checkpoint: Path, pool: int) -> MiniDepth:
+    """The weights of a checkpoint, ready for inference on pictures averaged over `pool` pixels."""
+    network = MiniDepth(pool)
+    network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["network"])
     return network.eval()
 
 
@@ -102,9 +102,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--pool", type=int, default=2, help="4 for a checkpoint trained with --factor 0.5")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    network = load_network(arguments.checkpoint)
+    network = load_network(arguments.checkpoint, arguments.pool)
     write_onnx(network, arguments.out)
     worst = compare(network, arguments.out)
     size = arguments.out.stat().st_size

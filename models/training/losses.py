@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-METRIC_WEIGHT, SHAPE_WEIGHT, EDGE_WEIGHT, SKY_WEIGHT = 0.4, 1.0, 0.5, 0.2
+METRIC_WEIGHT, SHAPE_WEIGHT, EDGE_WEIGHT, SKY_WEIGHT = 0.3, 1.0, 0.15, 0.2
 _NEAREST = 0.02
 
 

@@ -8,6 +8,8 @@ Half the work of a picture is saved by looking at it averaged over 2x2 pixels.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -91,8 +93,10 @@ def cell_positions(grid: Tensor) -> Tensor:
 class MiniDepth(nn.Module):
     """The whole network; see the module's text for its interface."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: int = 2) -> None:
+        """`pool`: how many pixels across the graph averages first; more than 2 for weights trained on shrunk pictures."""
         super().__init__()
+        self.pool = pool
         c2, c4, c8, c16 = STAGES
         self.enter = conv(3, c2, 2)
         self.down = nn.ModuleList([conv(c2, c4, 2), conv(c4, c8, 2), conv(c8, c16, 2)])
@@ -137,7 +141,12 @@ class MiniDepth(nn.Module):
         return found
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Canonical depth and sky, each (B, 1, H, W), of (B, 3, H, W) normalised pictures."""
-        small = self.logits(F.avg_pool2d(image, 2))
+        """Canonical depth and sky, each (B, 1, H, W), of (B, 3, H, W) normalised pictures.
+
+        The picture is looked at twice, once mirrored, and the two logits are averaged.
+        """
+        shrunk = F.avg_pool2d(image, self.pool, ceil_mode=True, count_include_pad=False)
+        seen, mirrored = self.logits(torch.cat([shrunk, shrunk.flip(-1)])).chunk(2)
+        small = (seen + mirrored.flip(-1)) / 2
         full = F.interpolate(small, size=image.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.exp(full[:, :1]), torch.sigmoid(full[:, 1:])
+        return torch.exp(full[:, :1] - math.log(self.pool / 2)), torch.sigmoid(full[:, 1:])

@@ -35,7 +35,7 @@ class Hits:
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """Column-wise dot product of (3, N) or (3, 1) arrays; much quicker than a NumPy reduction over three rows."""
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], np.float32)
 
 
 def camera_rays(camera: SceneCamera) -> FloatArray:
@@ -44,14 +44,14 @@ def camera_rays(camera: SceneCamera) -> FloatArray:
     v = (np.arange(camera.height, dtype=np.float32) + 0.5 - camera.height / 2) / camera.focal_px
     grid_u, grid_v = np.meshgrid(u, v)
     local = np.stack([grid_u.ravel(), -grid_v.ravel(), np.ones(grid_u.size)]).astype(np.float32)
-    return camera.rotation() @ local
+    return np.asarray(camera.rotation() @ local, np.float32)
 
 
 def to_local(solid: Solid, origin: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Origins and directions, both (3, N) or (3, 1), in the unit frame of a solid."""
     frame = solid.rotation().T / np.array(solid.half_size, np.float32)[:, None]
     centre = np.array(solid.centre, np.float32)[:, None]
-    return frame @ (origin - centre), frame @ directions
+    return np.asarray(frame @ (origin - centre), np.float32), np.asarray(frame @ directions, np.float32)
 
 
 def _slab(origin: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -47,7 +47,7 @@ class Dice:
 
     def log_uniform(self, low: float, high: float) -> float:
         """Uniform in the logarithm: for sizes and distances."""
-        return round(low * (high / low) ** float(self._generator.random()), DECIMALS)
+        return round(low * math.pow(high / low, float(self._generator.random())), DECIMALS)
 
     def chance(self, probability: float) -> bool:
         return float(self._generator.random()) < probability
@@ -97,7 +97,7 @@ class Solid:
         a, b = math.radians(self.yaw_deg), math.radians(self.tilt_deg)
         turn = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
         tilt = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
-        return (turn @ tilt).astype(np.float32)
+        return np.asarray(turn @ tilt, np.float32)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class SceneCamera:
         yaw = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
         pitch = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
         roll = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
-        return (yaw @ pitch @ roll).astype(np.float32)
+        return np.asarray(yaw @ pitch @ roll, np.float32)
 
 
 @dataclass(frozen=True)

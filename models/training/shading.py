@@ -101,7 +101,7 @@ def _light_points(light: Light, height: int, width: int) -> FloatArray:
     tiled = np.tile(offsets, (1, height // _DITHER + 1, width // _DITHER + 1))[:, :height, :width].reshape(
         3, -1
     )
-    return np.array(light.vector, np.float32)[:, None] + tiled
+    return np.asarray(np.array(light.vector, np.float32)[:, None] + tiled, np.float32)
 
 
 def _shadow(
@@ -130,7 +130,7 @@ def _shadow(
         open_sky[maybe[t < (1.0 if light.kind == "lamp" else MISS)]] = False
     share = np.ones(points.shape[1], np.float32)
     share[at] = open_sky
-    return cv2.blur(share.reshape(height, width), (_DITHER, _DITHER)).ravel()
+    return np.asarray(cv2.blur(share.reshape(height, width), (_DITHER, _DITHER)), np.float32).ravel()
 
 
 def _corner_darkening(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:

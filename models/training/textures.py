@@ -37,7 +37,7 @@ def noise_tile(octaves: int, stretch: int) -> FloatArray:
 
 def _look_up(tile: FloatArray, uv: FloatArray, tiles_per_period: float) -> FloatArray:
     scaled = (uv * (_TILE * tiles_per_period)).astype(np.int64) & (_TILE - 1)
-    return tile[scaled[1], scaled[0]]
+    return np.asarray(tile[scaled[1], scaled[0]], np.float32)
 
 
 def _plain(uv: FloatArray) -> FloatArray:
@@ -45,24 +45,26 @@ def _plain(uv: FloatArray) -> FloatArray:
 
 
 def _checker(uv: FloatArray) -> FloatArray:
-    return (np.floor(uv[0]) + np.floor(uv[1])) % 2
+    return np.asarray((np.floor(uv[0]) + np.floor(uv[1])) % 2, np.float32)
 
 
 def _stripes(uv: FloatArray) -> FloatArray:
-    return (uv[0] % 1 < 0.4).astype(np.float32)
+    return np.asarray(uv[0] % 1 < 0.4, np.float32)
 
 
 def _waves(uv: FloatArray) -> FloatArray:
-    return 0.5 + 0.5 * np.sin(np.float32(2 * math.pi) * (uv[0] + 0.3 * np.sin(uv[1] * 2)))
+    return np.asarray(
+        0.5 + 0.5 * np.sin(np.float32(2 * math.pi) * (uv[0] + 0.3 * np.sin(uv[1] * 2))), np.float32
+    )
 
 
 def _tiles(uv: FloatArray) -> FloatArray:
-    return ((uv[0] % 1 < 0.06) | (uv[1] % 1 < 0.06)).astype(np.float32)
+    return np.asarray((uv[0] % 1 < 0.06) | (uv[1] % 1 < 0.06), np.float32)
 
 
 def _bricks(uv: FloatArray) -> FloatArray:
     row = np.floor(uv[1] * 2)
-    return ((uv[1] * 2 % 1 < 0.12) | ((uv[0] + 0.5 * (row % 2)) % 1 < 0.06)).astype(np.float32)
+    return np.asarray((uv[1] * 2 % 1 < 0.12) | ((uv[0] + 0.5 * (row % 2)) % 1 < 0.06), np.float32)
 
 
 def _planks(uv: FloatArray) -> FloatArray:
@@ -81,7 +83,7 @@ def _speckle(uv: FloatArray) -> FloatArray:
 
 
 def _patches(uv: FloatArray) -> FloatArray:
-    return np.floor(_look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3
+    return np.asarray(np.floor(_look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3, np.float32)
 
 
 def _wood(uv: FloatArray) -> FloatArray:
@@ -89,7 +91,7 @@ def _wood(uv: FloatArray) -> FloatArray:
 
 
 def _dots(uv: FloatArray) -> FloatArray:
-    return (np.hypot(uv[0] % 1 - 0.5, uv[1] % 1 - 0.5) < 0.28).astype(np.float32)
+    return np.asarray(np.hypot(uv[0] % 1 - 0.5, uv[1] % 1 - 0.5) < 0.28, np.float32)
 
 
 PATTERNS: dict[str, Callable[[FloatArray], FloatArray]] = {

@@ -33,13 +33,12 @@ class Plan:
     """What one training run is told."""
 
     minutes: float
-    peak_rate: float = 1.5e-3
+    peak_rate: float = 5e-4
     weight_decay: float = 0.03
     warm_up_steps: int = 300
-    average_decay: float = 0.998
-    stages: tuple[tuple[float, float], ...] = ((0.45, 0.5), (0.65, 0.75), (1.0, 1.0))
-    """Until which share of the time pictures are shrunk by which factor: small pictures first teach the most per second."""
-    save_every_minutes: float = 4.0
+    factor: float = 1.0
+    """Pictures are shrunk by this; small pictures teach more per second."""
+    save_every_minutes: float = 3.0
     seed: int = 0
 
 
@@ -102,11 +101,6 @@ def shrink(rgb: Tensor, depth: Tensor, factor: float) -> tuple[Tensor, Tensor]:
     return small, F.interpolate(depth[:, None], size=size, mode="nearest-exact")[:, 0] / factor
 
 
-def factor_at(plan: Plan, share: float) -> float:
-    """The picture size factor at a share of the training time."""
-    return next((factor for until, factor in plan.stages if share < until), 1.0)
-
-
 class Batches:
     """Endless batches of one picture size each, every picture once per round of its size."""
 
@@ -157,43 +151,38 @@ def validate(network: MiniDepth, shards: Shards, device: torch.device, factor: f
     return dict(zip(("absrel_aligned", "absrel", "sky_accuracy"), means, strict=True))
 
 
-def blend_average(average: MiniDepth, network: MiniDepth, decay: float) -> None:
-    """Moves the averaged weights towards the network's; batch statistics are copied."""
-    with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
-            slow.copy_(fast)
-
-
 def rate_at(plan: Plan, step: int, share: float) -> float:
     """Learning rate: linear warm-up over steps, cosine over the share of wall time used."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return plan.peak_rate * min(1.0, (step + 1) / plan.warm_up_steps) * (0.99 * cosine + 0.01)
 
 
-def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
-    """Trains until the plan's minutes are used up; leaves `checkpoint.pt` and `log.jsonl` in `out`."""
+def train(plan: Plan, shards: Shards, validation: Shards, out: Path, start: Path | None = None) -> None:
+    """Trains until the plan's minutes are used up; leaves `checkpoint.pt` and `log.jsonl` in `out`.
+
+    Resumes from `out/checkpoint.pt`; where there is none, begins with the weights of checkpoint `start`, if given.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, average = (MiniDepth().to(device, memory_format=torch.channels_last) for _ in range(2))
-    average.load_state_dict(network.state_dict())
+    network = MiniDepth().to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.peak_rate, weight_decay=plan.weight_decay)
     used, step = 0.0, 0
     checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+    source = checkpoint if checkpoint.exists() else start
+    if source is not None:
+        state = torch.load(source, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-        used, step = float(state["used_s"]), int(state["step"])
+        used, step = (float(state["used_s"]) if source == checkpoint else 0.0), int(state["step"])
+        torch.manual_seed(plan.seed + step)
     batches = Batches(shards)
     begin, saved = time.monotonic() - used, used
     while used < plan.minutes * 60:
         share = used / 60 / plan.minutes
         for group in optimiser.param_groups:
             group["lr"] = rate_at(plan, step, share)
-        rgb, depth = augment(*batches.draw(factor_at(plan, share)))
+        rgb, depth = augment(*batches.draw(plan.factor))
         with torch.autocast(device.type, torch.bfloat16):
             logits = network.logits(normalise(rgb).to(device))
         loss, parts = depth_and_sky_loss(logits, depth.to(device))
@@ -201,20 +190,18 @@ def train(plan: Plan, shards: Shards, validation: Shards, out: Path) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        blend_average(average, network, min(plan.average_decay, (1 + step) / (10 + step)))
         step += 1
         used = time.monotonic() - begin
         if used - saved > plan.save_every_minutes * 60 or used >= plan.minutes * 60:
             saved = used
-            factor = factor_at(plan, share)
             row = (
-                {"minutes": used / 60, "step": step, "factor": factor}
+                {"minutes": used / 60, "step": step, "factor": plan.factor}
                 | parts
-                | validate(average, validation, device, factor)
+                | validate(network, validation, device, plan.factor)
             )
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
-            state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
+            state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(),
                      "used_s": used, "step": step}  # fmt: skip
             torch.save(state, out / "checkpoint.partial")
             (out / "checkpoint.partial").replace(checkpoint)
@@ -227,11 +214,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=75.0)
+    parser.add_argument("--factor", type=float, default=1.0, help="shrink pictures by this")
+    parser.add_argument("--peak-rate", type=float, default=Plan.peak_rate)
+    parser.add_argument("--start", type=Path, help="checkpoint of an earlier run to begin with")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     shards = Shards.load(arguments.data)
     print(f"{shards.count()} training pictures", flush=True)
-    train(Plan(arguments.minutes), shards, Shards.load(arguments.validation), arguments.out)
+    plan = Plan(arguments.minutes, peak_rate=arguments.peak_rate, factor=arguments.factor)
+    train(plan, shards, Shards.load(arguments.validation), arguments.out, arguments.start)
 
 
 if __name__ == "__main__":
