@@ -3,7 +3,7 @@
 
 Interface of DA3METRIC: `image` (B, 3, H, W), RGB normalised with the ImageNet mean and deviation, H and W multiples of 14;
 out come `depth` and `sky`, (B, 1, H, W): canonical depth (metres = depth * f / 300) and a value in (0, 1), high on sky.
-Half the work of a picture is saved by looking at it averaged over 2x2 pixels.
+Pictures are first averaged over `pool` x `pool` pixels, and looked at twice, once mirrored.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from .evaluate import SKY_THRESHOLD, cycles_pictures, generator_pictures, judge,
 from .scenes import FloatArray
 from .shading import Picture
 
-_CELL = (140, 252)
+_CELL = (105, 189)
 _COLUMNS = 3
 
 
@@ -56,7 +56,7 @@ def strip(picture: Picture, depth: FloatArray, sky: FloatArray, note: str) -> np
         fit(shades(truth, ~seen, nearest)),
         fit(shades(scaled, sky >= SKY_THRESHOLD, nearest)),
     ]
-    cv2.putText(cells[2], note, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(cells[2], note, (3, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (255, 255, 255), 1, cv2.LINE_AA)
     return np.hstack(cells)
 
 
