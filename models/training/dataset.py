@@ -75,7 +75,7 @@ def same_fingerprint(a: tuple[float, ...], b: tuple[float, ...], tolerance: floa
 def worth_seeing(picture: Picture, spread: float = DEPTH_SPREAD) -> bool:
     """Enough depth spread, enough that is not sky, nothing glued to the lens."""
     depth = picture.depth_m[~picture.sky]
-    if depth.size < 0.15 * picture.sky.size or depth.min() < 0.1:
+    if depth.size < 0.15 * picture.sky.size or float(np.min(depth)) < 0.1:
         return False
     near, far = np.percentile(depth, (10, 90))
     return bool(far / near > spread)

@@ -14,12 +14,13 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]
+"""float32 wherever it is stored; NumPy's stubs widen what is computed from it."""
 Vector = tuple[float, float, float]
 Shape = Literal["box", "cylinder", "sphere", "cone"]
 Layout = Literal["room", "tabletop", "floor", "outdoor"]

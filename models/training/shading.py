@@ -170,7 +170,7 @@ def _lit(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:
     view = hits.directions / _length(hits.directions)
     fill = np.float32(scene.ambient) * (0.75 + 0.25 * normals[1] - 0.15 * dot(normals, view))
     light_sum = np.repeat((fill * _corner_darkening(scene, hits, points))[None], 3, axis=0)
-    shine = np.zeros((3, points.shape[1]), np.float32)
+    shine: FloatArray = np.zeros((3, points.shape[1]), np.float32)
     for light in scene.lights:
         vector = np.array(light.vector, np.float32)[:, None]
         ray = vector - points if light.kind == "lamp" else np.repeat(vector, points.shape[1], axis=1)
@@ -186,27 +186,27 @@ def _lit(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:
         half = ray - view
         half = half / np.maximum(_length(half), 1e-6)
         shine += colour * (gloss * share * np.maximum(dot(normals, half), 0) ** 40)
-    colour = albedo * (light_sum + glow) + shine
+    lit: FloatArray = albedo * (light_sum + glow) + shine
     sky = hits.surface == SKY
     if scene.surroundings.high is None:
         background = _sky_colour(scene, hits.directions)
         if scene.surroundings.haze_m > 0:
             veil = 1 - np.exp(-np.where(sky, 0, hits.depth) / np.float32(scene.surroundings.haze_m))
-            colour = colour + (np.array(scene.surroundings.sky_horizon, np.float32)[:, None] - colour) * veil
-        colour = np.where(sky, background, colour)
-    return np.asarray(colour, np.float32)
+            lit = lit + (np.array(scene.surroundings.sky_horizon, np.float32)[:, None] - lit) * veil
+        lit = np.where(sky, background, lit)
+    return np.asarray(lit, np.float32)
 
 
 def _develop(scene: Scene, linear: FloatArray) -> npt.NDArray[np.uint8]:
     """(H, W, 3) sRGB bytes from (3, N) linear light; noise comes from the scene's seed."""
     film, height, width = scene.film, scene.camera.height, scene.camera.width
-    image = np.ascontiguousarray(linear.reshape(3, height, width).transpose(1, 2, 0))
+    image: FloatArray = np.ascontiguousarray(linear.reshape(3, height, width).transpose(1, 2, 0))
     image = image * (film.mean_level / max(float(image.mean()), 1e-4)) * np.array(film.gains, np.float32)
     if film.vignette > 0:
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         image = image * (1 - film.vignette * (x * x + y * y) / 2)[..., None].astype(np.float32)
     if film.blur_px > 0:
-        image = cv2.GaussianBlur(image, (0, 0), film.blur_px)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), film.blur_px), np.float32)
     image = np.clip(image, 0, 1) ** np.float32(film.tone / 2.2)
     if film.noise > 0:
         generator = np.random.Generator(np.random.PCG64(scene.seed + 1))
