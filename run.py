@@ -214,7 +214,7 @@ def types(python):
     """mypy sees the package through a link of its own name: the checkout may have any."""
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(ROOT, os.path.join(folder, "depthbridge"), target_is_directory=True)
-        packages = [word for name in ("engines", "unity_bridge", "cli") for word in ("-p", "depthbridge." + name)]
+        packages = [word for name in ("engines", "unity_bridge", "cli", "models") for word in ("-p", "depthbridge." + name)]
         places = ["--config-file", os.path.join(ROOT, "pyproject.toml"), "--cache-dir", os.path.join(ROOT, ".mypy_cache")]
         return subprocess.call([python, "-m", "mypy"] + places + packages, cwd=folder)
 

@@ -13,6 +13,7 @@ import pytest
 
 from depthbridge.engines.atomic import atomic_folder_contents, atomic_path, make_folder
 from depthbridge.engines.errors import OutputError
+from support.disks import small_disk
 
 
 def _names(folder: Path) -> list[str]:
@@ -21,19 +22,8 @@ def _names(folder: Path) -> list[str]:
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
-    """A 64 KiB disk of its own; root ignores permission bits, so only a mount can be full or read-only for everyone."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    try:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no mount command here")
-    if done.returncode != 0:
-        pytest.skip("mounting needs root")
-    try:
+    with small_disk(tmp_path / "disk", "size=64k") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_the_target_appears_whole_and_alone(tmp_path: Path) -> None:

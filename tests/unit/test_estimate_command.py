@@ -23,6 +23,7 @@ from depthbridge.engines.export.npz import read_npz
 from depthbridge.engines.export.png16 import read_png16
 from depthbridge.engines.images import decode_image
 from support import onnx_models as models
+from support.disks import small_disk
 
 EVERYTHING = "npz,png16,exr,ply,glb,preview"
 FILES = {"room.npz", "room_depth16.png", "room_depth16.json", "room.exr", "room.ply", "room.glb", "room_preview.png"}
@@ -51,19 +52,8 @@ def room(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 KiB; root ignores permission bits, so only a mount can be full or read-only for everyone."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    try:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(path)], capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no mount command here")
-    if done.returncode != 0:
-        pytest.skip("mounting needs root")
-    try:
+    with small_disk(tmp_path / "disk", "size=256k") as path:
         yield path
-    finally:
-        subprocess.run(["umount", str(path)], check=True)
 
 
 def _run(*arguments: object, model: Path | str, code: int = 0) -> tuple[list[dict], list[str]]:

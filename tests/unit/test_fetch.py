@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,7 @@ from depthbridge.engines.fetch import plan_fetch
 from depthbridge.engines.model_lock import LOCK_NAME, read_lock
 from depthbridge.engines.model_store import FileState, Origin, installed, resolve, verify
 from support.fetching import fetch, onnx_bytes, settings, spec, split_model
-from support.model_host import ModelHost, serving
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def host() -> Iterator[ModelHost]:
-    with serving() as running:
-        yield running
+from support.model_host import ModelHost
 
 
 def names(folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,6 @@ from support.fetching import fetch, onnx_bytes, settings, spec
 from support.model_host import ModelHost, serving
 
 ROUTE = "/m/model.onnx"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def host() -> Iterator[ModelHost]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,9 @@ from depthbridge.engines.errors import DownloadError
 from depthbridge.engines.fetch import plan_fetch
 from depthbridge.engines.model_lock import read_lock
 from support.fetching import fetch, onnx_bytes, settings, spec
-from support.model_host import ModelHost, serving
+from support.model_host import ModelHost
 
 CONTENT = b"twelve bytes"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def host() -> Iterator[ModelHost]:
-    with serving() as running:
-        yield running
 
 
 def ask(host: ModelHost, url: str) -> Published:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,34 +13,9 @@ from depthbridge.engines.errors import OutputError
 from depthbridge.engines.fetch import fetch as fetch_planned
 from depthbridge.engines.fetch import plan_fetch
 from depthbridge.engines.model_import import AddRequest, add_model
+from support.disks import small_disk
 from support.fetching import fetch, onnx_bytes, settings, spec
-from support.model_host import ModelHost, serving
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def host() -> Iterator[ModelHost]:
-    with serving() as running:
-        yield running
-
-
-@contextmanager
-def small_disk(folder: Path, options: str) -> Iterator[Path]:
-    """A file system of its own at ``folder``; skips the test where it may not be mounted."""
-    folder.mkdir()
-    if not sys.platform.startswith("linux"):
-        pytest.skip("needs Linux's tmpfs")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+from support.model_host import ModelHost
 
 
 def test_a_folder_below_a_file_is_refused(host: ModelHost, tmp_path: Path) -> None:
@@ -95,6 +68,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from depthbridge.engines.errors import OutputError
+from support.disks import small_disk
 from support.fetching import fetch, spec
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
