@@ -33,7 +33,7 @@ def photo_material(photo: bpy.types.Image, name: str) -> bpy.types.Material:
     texture = nodes.new("ShaderNodeTexImage")
     texture.image = photo
     texture.extension = "EXTEND"  # the outermost pixels would otherwise mix with the opposite border
-    _emit(material, texture.outputs["Color"])
+    emit(material, texture.outputs["Color"])
     nodes.active = texture  # what the viewport's Solid mode shows under "Texture"
     return material
 
@@ -43,11 +43,12 @@ def color_material(name: str) -> bpy.types.Material:
     material = new_node_material(name)
     attribute: Any = material.node_tree.nodes.new("ShaderNodeAttribute")
     attribute.attribute_name = "Color"
-    _emit(material, attribute.outputs["Color"])
+    emit(material, attribute.outputs["Color"])
     return material
 
 
-def _emit(material: bpy.types.Material, color: Any) -> None:
+def emit(material: bpy.types.Material, color: Any) -> None:
+    """The socket ``color`` of the material's nodes as its surface: seen as it is, whatever the light."""
     tree: Any = material.node_tree
     emission = tree.nodes.new("ShaderNodeEmission")
     output = tree.nodes.new("ShaderNodeOutputMaterial")

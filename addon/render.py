@@ -13,6 +13,7 @@ from ..engines.atomic import atomic_path
 from ..engines.errors import OutputError
 from .compat import set_image_format
 from .console import quiet_console
+from .overrides import overridden
 
 # The last chunk of every PNG; Blender does not tell when a full disk cut it off.
 _PNG_END = b"IEND\xaeB`\x82"
@@ -59,28 +60,19 @@ def render_still(
     if camera is None:
         raise OutputError(f"Cannot render {path}: the scene has no camera; add one or name one.")
     render, cycles = scene.render, scene.cycles
-    before: list[tuple[Any, str, Any]] = [
-        (owner, prop, getattr(owner, prop))
-        for owner, prop in (
-            (scene, "camera"), (render, "engine"), (render, "filepath"), (render, "resolution_percentage"),
-            (render, "use_file_extension"), (render, "dither_intensity"), (cycles, "samples"), (cycles, "use_denoising"),
-        )
-    ]  # fmt: skip
-    try:
-        scene.camera, render.engine, render.resolution_percentage = camera, "CYCLES", percentage
-        cycles.samples, cycles.use_denoising = samples, denoise
-        render.dither_intensity = 0.0
-        set_image_format(render.image_settings, "PNG", color_mode="RGB", color_depth="8")
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            render.filepath, render.use_file_extension = str(temporary), False
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        settings: list[tuple[Any, str, Any]] = [
+            (scene, "camera", camera), (render, "engine", "CYCLES"), (render, "resolution_percentage", percentage),
+            (render, "filepath", str(temporary)), (render, "use_file_extension", False), (render, "dither_intensity", 0.0),
+            (cycles, "samples", samples), (cycles, "use_denoising", denoise),
+        ]  # fmt: skip
+        with overridden(settings):
+            set_image_format(render.image_settings, "PNG", color_mode="RGB", color_depth="8")
             try:
                 with quiet_console():
                     bpy.ops.render.render(write_still=True)
             except RuntimeError as error:
                 reason = " ".join(str(error).replace("Error:", "").split())
                 raise OutputError(f"Cannot render {path} ({reason}); free some space or choose another folder.") from error
-            if not temporary.is_file() or not temporary.read_bytes().endswith(_PNG_END):
-                raise OutputError(f"Cannot render {path} (the file came out incomplete); free some space or choose another folder.")
-    finally:
-        for owner, prop, value in before:
-            setattr(owner, prop, value)
+        if not temporary.is_file() or not temporary.read_bytes().endswith(_PNG_END):
+            raise OutputError(f"Cannot render {path} (the file came out incomplete); free some space or choose another folder.")

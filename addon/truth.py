@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from .compat import new_node_material, set_image_format
 from .console import quiet_console
+from .material import emit
+from .overrides import overridden
 
 
 def render_depth() -> npt.NDArray[np.float32]:
@@ -48,11 +50,7 @@ def _render_number(node_type: str, output: str) -> npt.NDArray[np.float32]:
 def _emitting(node_type: str, output: str) -> bpy.types.Material:
     material = new_node_material("truth")
     tree: Any = material.node_tree
-    value, emission = tree.nodes.new(node_type), tree.nodes.new("ShaderNodeEmission")
-    surface = tree.nodes.new("ShaderNodeOutputMaterial")
-    tree.links.new(value.outputs[output], emission.inputs["Color"])
-    tree.links.new(emission.outputs["Emission"], surface.inputs["Surface"])
-    material.cycles.emission_sampling = "NONE"
+    emit(material, tree.nodes.new(node_type).outputs[output])
     return material
 
 
@@ -74,18 +72,14 @@ def _one_exact_sample(scene: bpy.types.Scene, material: bpy.types.Material) -> I
         (cycles, "pixel_filter_type", "BLACKMAN_HARRIS"),
         (cycles, "filter_width", 0.01),
     ]
-    before = [(owner, prop, getattr(owner, prop)) for owner, prop, _ in wanted]
     settings: Any = render.image_settings
     image_before = (settings.file_format, settings.color_mode, settings.color_depth)
-    try:
-        for owner, prop, value in wanted:
-            setattr(owner, prop, value)
-        set_image_format(settings, "OPEN_EXR", color_mode="RGB", color_depth="32")
-        yield
-    finally:
-        for owner, prop, value in before:
-            setattr(owner, prop, value)
-        set_image_format(settings, *image_before[:1], color_mode=image_before[1], color_depth=image_before[2])
+    with overridden(wanted):
+        try:
+            set_image_format(settings, "OPEN_EXR", color_mode="RGB", color_depth="32")
+            yield
+        finally:
+            set_image_format(settings, *image_before[:1], color_mode=image_before[1], color_depth=image_before[2])
 
 
 def _read_first_channel(path: Path) -> npt.NDArray[np.float32]:
