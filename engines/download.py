@@ -100,11 +100,14 @@ def download(published: Published, part: PartFile, *, settings: DownloadSettings
     """
     earlier = part.size
     _gather(published, part, settings, progress, cancelled)
-    if earlier and not _is_right(published, part):
+    # Judging reads the whole file, gigabytes maybe: once for each time it was gathered.
+    right = _is_right(published, part)
+    if earlier and not right:
         # Perhaps the bytes of the earlier run were to blame; the host gets one chance with a clean start.
         part.discard()
         _gather(published, part, settings, progress, cancelled)
-    if not _is_right(published, part):
+        right = _is_right(published, part)
+    if not right:
         part.discard()
         raise DownloadError(
             f"What arrived from {published.url} does not have the checksum that its host publishes ({published.checksum}); "

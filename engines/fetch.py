@@ -217,11 +217,13 @@ def _changed(spec: ModelSpec, pin: Pin, difference: str) -> DownloadError:
 
 
 def _new_pin(planned: PlannedFile, path: Path) -> Pin:
+    """The pin of a file that has just been found to have its published checksum, where there is one."""
     checksum = planned.published.checksum
+    known = checksum.hexdigest if checksum is not None and checksum.algorithm == "sha256" else None
     return Pin(
         path=planned.file.path,
         url=planned.file.url,
-        sha256=hash_file(path),
+        sha256=known or hash_file(path),
         size=path.stat().st_size,
         host_checksum=None if checksum is None else str(checksum),
         checksum_source="none published; trusted on first use" if checksum is None else checksum.source,
