@@ -36,28 +36,6 @@ def require_metric(depth_map: DepthMap) -> None:
         )
 
 
-def mask_ids(mask: Mask) -> npt.NDArray[np.int64]:
-    """The ids of an integer mask (H,W), ascending, without the background 0."""
-    flat = mask.ravel()
-    return _compact(flat[np.flatnonzero(flat)])[0]
-
-
-def measure_objects(depth_map: DepthMap, mask: Mask) -> list[ObjectResult]:
-    """Measure every object of an integer mask (H,W) of the map's size; 0 is background. One result per id, ascending.
-
-    The pixels are sorted once by id, and each object is then measured on its own pixels, so that the cost hardly depends on how many
-    objects there are. A pixel counts as valid when the map says so and its depth is finite and positive. Without a camera there is no
-    ``range`` and no ``position``. Raises :class:`NoMetricDepthError` for a map without metres and :class:`ValueError` for a mask of
-    another shape or type: callers check those where they can name the input.
-    """
-    require_metric(depth_map)
-    if mask.shape != depth_map.values.shape or mask.dtype.kind not in "iu":
-        raise ValueError(f"a mask of integers {depth_map.values.shape} is needed, not {mask.dtype} {mask.shape}")
-    camera = depth_map.camera
-    values, valid = depth_map.values.ravel(), depth_map.valid.ravel()
-    return [_measure_one(segment, values, valid, depth_map.width, camera) for segment in _segments(mask)]
-
-
 @dataclass(frozen=True, slots=True)
 class _Segment:
     """The pixels of one object, as ascending indices into the flattened picture."""
@@ -66,17 +44,54 @@ class _Segment:
     pixels: Indices
 
 
-def _segments(mask: Mask) -> Iterator[_Segment]:
-    flat = mask.ravel()
-    pixels = np.flatnonzero(flat)
-    ids, labels = _compact(flat[pixels])
-    # Stable, so that each object's pixels stay in row-major order; numpy sorts 16-bit keys by radix, in linear time.
-    pixels = pixels[np.argsort(labels, kind="stable")]
-    ends = np.cumsum(np.bincount(labels, minlength=len(ids)))
-    start = 0
-    for object_id, end in zip(ids.tolist(), ends.tolist(), strict=True):
-        yield _Segment(object_id, pixels[start:end])
-        start = end
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskObjects:
+    """The objects of an integer mask (H,W), 0 being background: found once, counted before a frame is worked on, measured after.
+
+    ``ids`` are ascending; ``pixels`` are the flat indices of all objects' pixels, ascending, and ``labels`` say to which of ``ids`` each
+    belongs. ``dtype`` is the mask's own.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    ids: npt.NDArray[np.int64]
+    pixels: Indices
+    labels: Mask
+
+    @classmethod
+    def of(cls, mask: Mask) -> MaskObjects:
+        """Finds them."""
+        flat = mask.ravel()
+        pixels = np.flatnonzero(flat)
+        ids, labels = _compact(flat[pixels])
+        return cls(mask.shape, mask.dtype, ids, pixels, labels)
+
+    def segments(self) -> Iterator[_Segment]:
+        """Each object with its pixels. They are sorted here, and not before there is something to measure."""
+        # Stable, so that each object's pixels stay in row-major order; numpy sorts 16-bit keys by radix, in linear time.
+        pixels = self.pixels[np.argsort(self.labels, kind="stable")]
+        ends = np.cumsum(np.bincount(self.labels, minlength=len(self.ids)))
+        start = 0
+        for object_id, end in zip(self.ids.tolist(), ends.tolist(), strict=True):
+            yield _Segment(object_id, pixels[start:end])
+            start = end
+
+
+def measure_objects(depth_map: DepthMap, mask: Mask | MaskObjects) -> list[ObjectResult]:
+    """Measure every object of an integer mask (H,W) of the map's size; 0 is background. One result per id, ascending.
+
+    The pixels are sorted once by id, and each object is then measured on its own pixels, so that the cost hardly depends on how many
+    objects there are; a mask that was taken apart already is not taken apart again. A pixel counts as valid when the map says so and its
+    depth is finite and positive. Without a camera there is no ``range`` and no ``position``. Raises :class:`NoMetricDepthError` for a map
+    without metres and :class:`ValueError` for a mask of another shape or type: callers check those where they can name the input.
+    """
+    require_metric(depth_map)
+    if mask.shape != depth_map.values.shape or mask.dtype.kind not in "iu":
+        raise ValueError(f"a mask of integers {depth_map.values.shape} is needed, not {mask.dtype} {mask.shape}")
+    objects = mask if isinstance(mask, MaskObjects) else MaskObjects.of(mask)
+    camera = depth_map.camera
+    values, valid = depth_map.values.ravel(), depth_map.valid.ravel()
+    return [_measure_one(segment, values, valid, depth_map.width, camera) for segment in objects.segments()]
 
 
 def _compact(values: Mask) -> tuple[npt.NDArray[np.int64], Mask]:

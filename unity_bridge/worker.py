@@ -18,7 +18,7 @@ from ..engines.errors import DepthbridgeError
 from ..engines.estimator import Estimator
 from .framing import ErrorCode, pack_header, pack_prefix
 from .headers import RequestError
-from .measure import mask_ids, measure_objects, require_metric
+from .measure import MaskObjects, measure_objects, require_metric
 from .payloads import InferRequest, ServerLimits
 from .results import StageTiming
 
@@ -120,8 +120,8 @@ class InferWorker:
                 "send fewer at once, or give a later deadline.",
                 retryable=True,
             )
-        image, mask = request.decode_image(), request.decode_mask()
-        count = len(mask_ids(mask))
+        image, mask = request.decode_image(), MaskObjects.of(request.decode_mask())
+        count = len(mask.ids)
         if count > self._limits.max_objects:
             raise RequestError(
                 ErrorCode.TOO_LARGE,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.unity_bridge.errors import NoMetricDepthError
-from depthbridge.unity_bridge.measure import mask_ids, measure_objects
+from depthbridge.unity_bridge.measure import MaskObjects, measure_objects
 from depthbridge.unity_bridge.results import ObjectResult
 
 
@@ -81,7 +81,7 @@ def test_measuring_is_what_a_naive_loop_says(scene):
     depth_map, mask = scene
     measured = measure_objects(depth_map, mask)
     expected = naive(depth_map, mask)
-    assert mask_ids(mask).tolist() == [item["id"] for item in expected]
+    assert MaskObjects.of(mask).ids.tolist() == [item["id"] for item in expected]
     assert [item.id for item in measured] == [item["id"] for item in expected]
     for got, want in zip(measured, expected, strict=True):
         assert got.pixel_count == want["pixel_count"]
