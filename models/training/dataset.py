@@ -22,13 +22,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ...engines.recognise import CANONICAL_FOCAL_PX
 from .layouts import draw_scene
 from .scenes import FloatArray, Scene, scene_hash
 from .shading import Picture, render
 
-CANONICAL_FOCAL_PX = 300.0
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 EVALUATION_SEEDS = 10_000_000
 FROZEN_FOLDER = Path(__file__).parent / "frozen"
 GENERATOR_LIST = FROZEN_FOLDER / "generator_scenes.json"

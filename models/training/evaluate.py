@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from ...engines.depth_map import SKY_THRESHOLD
+from ...engines.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from ...engines.recognise import CANONICAL_FOCAL_PX
 from . import cycles_scenes, dataset, priors
-from .dataset import CANONICAL_FOCAL_PX, IMAGENET_DEVIATION, IMAGENET_MEAN
 from .scenes import FloatArray
 from .shading import HORIZON_CANONICAL, Picture
 
 DoubleArray = npt.NDArray[np.float64]
-SKY_THRESHOLD = 0.3
-"""The engine's own: non-sky below, sky at or above."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,7 @@ def run_model(
     session: onnxruntime.InferenceSession, rgb: npt.NDArray[np.uint8]
 ) -> tuple[FloatArray, FloatArray]:
     """Canonical depth and sky, (H, W) each, of an (H, W, 3) sRGB picture of network size."""
-    normal = (rgb.astype(np.float32) / 255 - np.array(IMAGENET_MEAN, np.float32)) / np.array(
-        IMAGENET_DEVIATION, np.float32
-    )
+    normal = (rgb.astype(np.float32) / 255 - IMAGENET_MEAN) / IMAGENET_STD
     depth, sky = session.run(["depth", "sky"], {"image": normal.transpose(2, 0, 1)[None]})
     return np.asarray(depth)[0, 0], np.asarray(sky)[0, 0]
 

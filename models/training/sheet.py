@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .dataset import CANONICAL_FOCAL_PX
-from .evaluate import SKY_THRESHOLD, cycles_pictures, generator_pictures, judge, open_model, run_model
+from ...engines.depth_map import SKY_THRESHOLD
+from ...engines.recognise import CANONICAL_FOCAL_PX
+from .evaluate import cycles_pictures, generator_pictures, judge, open_model, run_model
 from .scenes import FloatArray
 from .shading import Picture
 

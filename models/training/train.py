@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .dataset import IMAGENET_DEVIATION, IMAGENET_MEAN
+from ...engines.depth_map import SKY_THRESHOLD
+from ...engines.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from .losses import depth_and_sky_loss
 from .network import MiniDepth
 
@@ -71,7 +72,7 @@ class Shards:
 def normalise(rgb: Tensor) -> Tensor:
     """(B, 3, h, w) in [0, 1] to ImageNet-normalised, channels last."""
     mean = rgb.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    deviation = rgb.new_tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1)
+    deviation = rgb.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return ((rgb - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
 
@@ -145,7 +146,7 @@ def validate(network: MiniDepth, shards: Shards, device: torch.device, factor: f
                 ratio = t[seen] / g[seen]
                 plain.append((1 / ratio - 1).abs().mean().item())
                 aligned.append((ratio.median() / ratio - 1).abs().mean().item())
-                sky_right.append(((s < 0.3) == seen).float().mean().item())
+                sky_right.append(((s < SKY_THRESHOLD) == seen).float().mean().item())
     network.train()
     means = (sum(values) / len(values) for values in (aligned, plain, sky_right))
     return dict(zip(("absrel_aligned", "absrel", "sky_accuracy"), means, strict=True))
