@@ -27,8 +27,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..engines.atomic import make_folder, writing_to
-from ..engines.camera import CameraIntrinsics, CameraSource
-from ..engines.depth_map import DepthKind, DepthMap
+from ..engines.camera import CameraIntrinsics
+from ..engines.depth_map import DepthMap
 from ..engines.errors import CaptureError, DepthbridgeError, OutputError
 from ..engines.export.exr import write_exr
 from .camera import add_camera
@@ -126,8 +126,7 @@ def _make_frame(camera: CameraIntrinsics, seed: int, number: int) -> _Frame:
 
 
 def _true_depth(camera: CameraIntrinsics) -> DepthMap:
-    depth = render_depth()
-    return DepthMap(depth, DepthKind.METRIC, depth > 0, None, None, camera, "cycles", CameraSource.GIVEN)
+    return DepthMap.exact(render_depth(), camera, "cycles")
 
 
 def _annotation(box: _Box, indices: npt.NDArray[np.int32]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ photo matched.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from .. import __version__
 from ..engines.atomic import atomic_path
-from ..engines.camera import CameraIntrinsics, CameraSource
 from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.errors import DepthKindError, ImageError, OutputError
 from ..engines.grid_mesh import DEFAULT_TEAR, GridMesh, build_grid_mesh, stride_for
@@ -87,8 +86,7 @@ def build_scene(
         )
     if max_vertices < 4:
         raise DepthKindError(f"A limit of {max_vertices} vertices leaves no surface; allow at least 4.")
-    if depth.camera is None:
-        depth = replace(depth, camera=CameraIntrinsics.assumed(depth.width, depth.height), camera_source=CameraSource.ASSUMED)
+    depth = depth.assuming_camera()
     assert depth.camera is not None
     check_renderable(depth.camera)
     stride = stride_for(depth.width, depth.height, max_vertices)

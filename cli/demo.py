@@ -146,16 +146,11 @@ def _distances(engine: DepthEngine, folder: Path, console: Console) -> Iterator[
 
 
 def _rows(image: str, loaded: LoadedFrame, result: FrameResult) -> Iterator[Row]:
-    from ..engines.camera import CameraSource
-    from ..engines.depth_map import DepthKind, DepthMap
-    from ..unity_bridge.measure import measure_objects
+    from ..unity_bridge.annotate import measure_truth
 
-    if loaded.depth_true_m is None:
+    truth = measure_truth(loaded)
+    if truth is None:
         raise OutputError(f"The capture has no depth for {image}; the demo compares with it.")
-    truth_map = DepthMap(
-        loaded.depth_true_m, DepthKind.METRIC, loaded.depth_true_m > 0, None, None, loaded.camera, "truth", CameraSource.GIVEN
-    )
-    truth = {item.id: item for item in measure_objects(truth_map, loaded.mask)}
     estimated = {item.id: item for item in result.objects}
     for item in loaded.objects:
         true, seen = truth.get(item.mask_value), estimated.get(item.mask_value)

@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..engines.atomic import atomic_folder_contents, make_folder, writing_to
-from ..engines.camera import ASSUMED_FOV_VERTICAL_DEG, CameraIntrinsics, CameraSource
+from ..engines.camera import ASSUMED_FOV_VERTICAL_DEG
 from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.engine import DepthEngine
 from ..engines.errors import DepthbridgeError, DepthKindError, OutputError
@@ -182,8 +182,7 @@ def _with_shape(job: _Job, depth: DepthMap) -> DepthMap:
             "Give --fov-v or --intrinsics for the true shape."
         ]
     )
-    assumed = CameraIntrinsics.assumed(depth.width, depth.height)
-    return replace(depth, camera=assumed, camera_source=CameraSource.ASSUMED)
+    return depth.assuming_camera()
 
 
 def _describe(path: Path, picture: DecodedImage, depth: DepthMap, times: dict[str, float], files: list[str]) -> dict[str, object]:

@@ -38,6 +38,10 @@ class DepthKind(StrEnum):
         """``m`` for metric depth, else the kind's own name."""
         return "m" if self is DepthKind.METRIC else self.value
 
+    def holds(self, values: FloatArray) -> BoolArray:
+        """bool, of the shape of ``values``: which of them mean something. Finite, and positive (disparity may be 0: infinitely far)."""
+        return np.isfinite(values) & ((values >= 0) if self is DepthKind.DISPARITY else (values > 0))
+
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
@@ -86,6 +90,18 @@ class DepthMap:
                 raise ValueError(f"{name} has shape {layer.shape}, the depth has {shape}")
         if self.camera is not None and (self.camera.height, self.camera.width) != shape:
             raise ValueError(f"the camera is {self.camera.width}x{self.camera.height}, the depth {shape[1]}x{shape[0]}")
+
+    @classmethod
+    def exact(cls, depth_m: FloatArray, camera: CameraIntrinsics, model_id: str) -> DepthMap:
+        """Known depth, such as a renderer's: float32 (H,W), planar metres, 0 where there is none. ``model_id`` says whose it is."""
+        kind = DepthKind.METRIC
+        return cls(depth_m, kind, kind.holds(depth_m), None, None, camera, model_id, CameraSource.GIVEN)
+
+    def assuming_camera(self) -> DepthMap:
+        """The map itself, or, when it has no camera, with the assumed one, marked :attr:`CameraSource.ASSUMED`."""
+        if self.camera is not None:
+            return self
+        return replace(self, camera=CameraIntrinsics.assumed(self.width, self.height), camera_source=CameraSource.ASSUMED)
 
     @property
     def height(self) -> int:

@@ -84,9 +84,8 @@ class DepthEngine:
         self._path = path
         self._policy = policy or recognised.spec.input
         self._notes: dict[str, None] = dict.fromkeys((*recognised.notes, *runtime.notes))
-        # A graph that calls its axes dynamic may run at one size only; found out by running (False until then).
+        # A graph that calls its axes dynamic may run at one size only, which is found out by running it.
         self._fixed_size: tuple[int | None, int | None] = (recognised.signature.height, recognised.signature.width)
-        self._closed = False
 
     @classmethod
     def open(
@@ -135,7 +134,6 @@ class DepthEngine:
 
     def close(self) -> None:
         """Frees the model; calling it twice does nothing."""
-        self._closed = True
         self._runtime.close()
 
     def __enter__(self) -> DepthEngine:
@@ -188,8 +186,6 @@ class DepthEngine:
 
     def _infer(self, pixels: npt.NDArray[np.uint8]) -> tuple[_Raw, float, float]:
         """The network's answer, and the moments when its input and its output were ready."""
-        if self._closed:
-            raise ModelError("The engine is closed; open it again.")
         height, width = pixels.shape[:2]
         plan = plan_input(width, height, self._policy, self._fixed_size)
         tensor = make_tensor(pixels, plan, self._policy.method, self._signature)
@@ -262,17 +258,16 @@ class DepthEngine:
         if resolution == "network":
             width, height = raw.depth.shape[1], raw.depth.shape[0]
             camera = None if camera is None else plan.process_camera(camera).resized(width, height)
-            values, sky, confidence = np.nan_to_num(raw.depth, nan=0.0), raw.sky, raw.confidence
-            no_depth = np.isnan(raw.depth)
+            values, sky, confidence = raw.depth, raw.sky, raw.confidence
         else:
-            values, no_depth = _depth_at_source(raw.depth, plan)
+            values = _depth_at_source(raw.depth, plan)
             sky = None if raw.sky is None else to_source_size(raw.sky, plan, outside=0.0)
             confidence = None if raw.confidence is None else to_source_size(raw.confidence, plan, outside=0.0)
-        valid = ~no_depth & ((values >= 0) if kind is DepthKind.DISPARITY else (values > 0))
+        valid = kind.holds(values)
         if sky is not None:
             valid &= sky < SKY_THRESHOLD
         return DepthMap(
-            values=np.ascontiguousarray(values, dtype=np.float32),
+            values=np.ascontiguousarray(np.nan_to_num(values, nan=0.0), dtype=np.float32),
             kind=kind,
             valid=valid,
             sky=sky,
@@ -300,11 +295,10 @@ class DepthEngine:
         return replace(raw, depth=depth), kind, focal, note
 
 
-def _depth_at_source(depth: _FloatMap, plan: InputPlan) -> tuple[_FloatMap, npt.NDArray[np.bool_]]:
-    """Depth (H,W) at the picture's size, and where there is none: outside a crop, and wherever a broken (NaN) pixel had a share."""
+def _depth_at_source(depth: _FloatMap, plan: InputPlan) -> _FloatMap:
+    """Depth (H,W) at the picture's size, NaN where there is none: outside a crop, and wherever a broken (NaN) pixel had a share."""
     broken = np.isnan(depth)
     full = to_source_size(np.nan_to_num(depth, nan=0.0), plan, outside=np.nan)
-    missing = np.isnan(full)
     if broken.any():
-        missing |= to_source_size(broken.astype(np.float32), plan, outside=1.0) > 0
-    return np.nan_to_num(full, nan=0.0), missing
+        full[to_source_size(broken.astype(np.float32), plan, outside=1.0) > 0] = np.nan
+    return full

@@ -13,7 +13,6 @@ from .errors import CameraError, ModelError
 from .preprocess import InputPlan
 
 FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 _SKY_FILL_QUANTILE = 0.99
 _SKY_FILL_MIN_COUNT = 10

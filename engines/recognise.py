@@ -52,9 +52,9 @@ def recognise(path: Path, known: ModelSpec | None = None) -> Recognised:
     if missing:
         raise ModelError(f"{path.name} keeps its weights in {', '.join(missing)}, which is not beside it; put it into {path.parent}.")
     signature = read_signature(graph.inputs, graph.outputs, path.name)
-    tail = sniff_tail(graph, signature.depth.name)
     if known is not None and known.family is not Family.UNKNOWN:
         return Recognised(known, signature, "catalogue or sidecar", ())
+    tail = sniff_tail(graph, signature.depth.name)
     declared = graph.metadata.get("depthbridge.family")
     if declared is not None:
         try:

@@ -29,7 +29,7 @@ class Runtime(Protocol):
         ...
 
     def run(self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str]) -> list[npt.NDArray[np.generic]]:
-        """The named outputs. Raises :class:`RuntimeError` when the graph cannot run on these shapes."""
+        """The named outputs. Raises :class:`RuntimeError` when the graph cannot run on these shapes, ``ModelError`` once it is closed."""
         ...
 
     def close(self) -> None:

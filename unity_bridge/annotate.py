@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..engines.atomic import atomic_path, make_folder
-from ..engines.camera import CameraSource
 from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.errors import CameraError, CaptureError, ImageError, OutputError
 from ..engines.estimator import Estimator
@@ -133,7 +132,7 @@ def _annotate_frame(capture: Capture, frame: CaptureFrame, estimator: Estimator)
     except (CaptureError, ImageError, CameraError) as error:
         return FrameOutcome(frame.name, error=str(error)), {**kept, "error": str(error)}
     measured = {item.id: item for item in measure_objects(depth_map, loaded.mask)}
-    truth = _measure_truth(loaded)
+    truth = measure_truth(loaded)
     records = []
     errors = []
     without = 0
@@ -166,11 +165,11 @@ def _object_fields(measured: ObjectResult | None, mask_value: int) -> dict[str, 
     return measured.measured_json()
 
 
-def _measure_truth(loaded: LoadedFrame) -> dict[int, ObjectResult] | None:
-    depth = loaded.depth_true_m
-    if depth is None:
+def measure_truth(loaded: LoadedFrame) -> dict[int, ObjectResult] | None:
+    """The objects of a frame by mask value, measured on its true depth; None where the capture has none."""
+    if loaded.depth_true_m is None:
         return None
-    truth = DepthMap(depth, DepthKind.METRIC, depth > 0, None, None, loaded.camera, "truth", CameraSource.GIVEN)
+    truth = DepthMap.exact(loaded.depth_true_m, loaded.camera, "truth")
     return {item.id: item for item in measure_objects(truth, loaded.mask)}
 
 

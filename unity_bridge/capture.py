@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -160,14 +159,13 @@ def read_depth_exr(path: Path, width: int, height: int) -> npt.NDArray[np.float3
 
     Of several channels the red one counts: writers put one-channel textures there. Raises :class:`CaptureError`.
     """
-    # OpenCV asks for this before its first OpenEXR file, and has the codec switched off by default.
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
     import cv2
+
+    from ..engines.export.exr import decode_exr
 
     name = f"depth/{path.name}"
     try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        depth = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        depth = decode_exr(path.read_bytes())
     except (OSError, cv2.error) as error:
         raise CaptureError(f"{name} cannot be read as OpenEXR ({_first_line(error)}); write float32 planar metres.") from error
     if depth is None:

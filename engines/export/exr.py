@@ -44,9 +44,8 @@ def write_exr(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
 def read_exr(path: Path) -> npt.NDArray[np.float32]:
     """The values of a one-channel EXR file, float32 (H,W). Raises :class:`~..errors.ImageError` for anything else."""
     path = Path(path)
-    _switch_on()
     try:
-        values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+        values = decode_exr(path.read_bytes())
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist; check the path.") from error
     except OSError as error:
@@ -56,6 +55,15 @@ def read_exr(path: Path) -> npt.NDArray[np.float32]:
     if values is None or values.dtype != np.float32 or values.ndim != 2:
         raise ImageError(f"{path} is no OpenEXR file with one 32-bit channel; give one written by depthbridge.")
     return np.ascontiguousarray(values)
+
+
+def decode_exr(content: bytes) -> npt.NDArray[np.generic] | None:
+    """The pixels of an EXR file's ``content`` as OpenCV orders them: (H,W), or (H,W,C) with blue first. None when it is no picture.
+
+    Raises ``cv2.error`` for damaged content.
+    """
+    _switch_on()
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
 
 
 def _switch_on() -> None:

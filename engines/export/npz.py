@@ -107,7 +107,7 @@ def _to_map(path: Path, entries: Mapping[str, npt.NDArray[Any]]) -> DepthMap:
         if not np.isfinite(values[valid]).all() or (kind is not DepthKind.DISPARITY and (values[valid] <= 0).any()):
             raise ImageError(f"{path}: 'depth' is not finite and positive where 'valid' is True; mark those pixels invalid.")
     else:
-        valid = np.isfinite(values) & ((values > 0) if kind is not DepthKind.DISPARITY else (values >= 0))
+        valid = kind.holds(values)
     has_sky = bool(entries["has_sky"]) if "has_sky" in entries and entries["has_sky"].size == 1 else True
     camera = CameraIntrinsics.from_matrix(entries["K"], shape[1], shape[0]) if "K" in entries else None
     return DepthMap(
