@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and a Blender profile of the tests' own."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from support.model_host import ModelHost, serving
+
+# Blender reads this once, when bpy is imported, and this file is read before any test module: no test meets the user's own profile.
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="depthbridge-blender-profile-")
+atexit.register(shutil.rmtree, os.environ["BLENDER_USER_RESOURCES"], ignore_errors=True)
 
 
 @pytest.fixture
