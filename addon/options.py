@@ -41,7 +41,8 @@ class BuildOptions:
     ``stride``: build from every stride-th pixel; None takes the smallest that stays within ``max_vertices``. ``tear``: a quad is torn where
     its farthest corner is more than this share beyond its nearest. ``nearest``, ``farthest``: the range of depth that is kept, in the
     unit of the built object, None for no limit. ``radius``: of points, 1 makes neighbours just overlap. ``strength``: the height of a
-    relief's nearest point over its farthest, as a share of its longer side. ``displace``: a relief as a flat grid under a Displace modifier.
+    relief's nearest point over its farthest, in units of which its longer side has two. ``displace``: a relief as a flat grid under a
+    Displace modifier.
     Raises :class:`DepthKindError` for values that leave nothing to build.
     """
 
@@ -53,7 +54,7 @@ class BuildOptions:
     nearest: float | None = None
     farthest: float | None = None
     radius: float = 1.0
-    strength: float = 0.3
+    strength: float = 0.5
     displace: bool = False
 
     def __post_init__(self) -> None:

@@ -10,10 +10,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .depth_map import DepthMap
+from .depth_map import DepthKind, DepthMap
 from .errors import DepthKindError
 
 _Number = TypeVar("_Number", np.float32, np.int32)
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
@@ -28,7 +29,8 @@ class GridMesh:
     ``vertices`` float32 (V,3), one per kept pixel, through the pixel's centre; ``faces`` int32 (F,4), quads that run top-left,
     bottom-left, bottom-right, top-right, so that normals face the camera; ``uv`` float32 (V,2), u right and v UP, the image filling
     the unit square; ``colors`` uint8 (V,3), sRGB; ``pixels`` int32 (V,), index of the vertex's pixel in the row-major map;
-    ``tear`` float32 (F,), farthest over nearest corner depth, minus one.
+    ``tear`` float32 (F,), farthest over nearest corner depth, minus one. ``full_shape`` is (rows, columns) when every vertex and every
+    quad of the grid is there, in row-major order, and None otherwise.
     """
 
     vertices: FloatArray
@@ -37,6 +39,7 @@ class GridMesh:
     colors: npt.NDArray[np.uint8]
     pixels: IntArray
     tear: FloatArray
+    full_shape: tuple[int, int] | None = None
 
 
 def stride_for(width: int, height: int, max_vertices: int) -> int:
@@ -47,44 +50,101 @@ def stride_for(width: int, height: int, max_vertices: int) -> int:
     return stride
 
 
+def grid_positions(side: int, stride: int) -> IntArray:
+    """The rows (or columns) of a grid over ``side`` pixels, int32: the middle pixel of every ``stride``, at least one."""
+    if side <= stride // 2:
+        return np.zeros(1, dtype=np.int32)
+    return np.arange(stride // 2, side, stride, dtype=np.int32)
+
+
 def build_grid_mesh(
-    depth: DepthMap, image: npt.NDArray[np.uint8], *, stride: int = 1, tear_above: float | None = DEFAULT_TEAR
+    depth: DepthMap,
+    image: npt.NDArray[np.uint8],
+    *,
+    stride: int = 1,
+    tear_above: float | None = DEFAULT_TEAR,
+    keep_sky: bool = False,
 ) -> GridMesh:
     """The surface seen by every ``stride``-th pixel of ``depth``, coloured from ``image`` (uint8 RGB, same size).
 
-    Quads with an invalid corner, and those whose ``tear`` exceeds ``tear_above`` (None keeps them all), are left out; so are vertices
-    that are not valid. Raises :class:`DepthKindError` for disparity, and for a map with no valid pixel.
+    Quads with a missing corner, and those whose ``tear`` exceeds ``tear_above`` (None keeps them all), are left out; so are pixels
+    that are not valid. ``keep_sky`` keeps the pixels of the sky with the depth the map has for them. Raises :class:`DepthKindError` for
+    disparity, and for a map with no valid pixel.
     """
-    rows = np.arange(stride // 2, depth.height, stride) if depth.height > stride // 2 else np.array([0])
-    columns = np.arange(stride // 2, depth.width, stride) if depth.width > stride // 2 else np.array([0])
-    grid = np.ix_(rows, columns)
-    valid = depth.valid[grid]
+    if depth.kind is DepthKind.DISPARITY or depth.camera is None:
+        depth.points()  # raises, saying why it cannot be unprojected
+    rows, columns = grid_positions(depth.height, stride), grid_positions(depth.width, stride)
+    values, valid = _take(depth.values, stride, rows, columns), _take(depth.valid, stride, rows, columns)
     if not valid.any():
         raise DepthKindError("No pixel of this picture has a depth (is it all sky?); there is nothing to build.")
-    points = depth.points()[grid]
-    index = np.full(valid.shape, -1, dtype=np.int32)
-    index[valid] = np.arange(int(valid.sum()), dtype=np.int32)
-
-    corner_index = _corners(index)
-    corner_depth = _corners(np.where(valid, depth.values[grid], np.float32(np.nan)).astype(np.float32))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        tear = corner_depth.max(axis=1) / corner_depth.min(axis=1) - 1
-    keep = np.all(corner_index >= 0, axis=1)
+    if keep_sky:
+        valid = valid | (_take(depth.sky_mask, stride, rows, columns) & depth.kind.holds(values))
+    whole = bool(valid.all())
+    tear = _tear(values, valid, whole)
+    keep = _full_quads(valid, whole)
     if tear_above is not None:
         keep &= tear <= tear_above
+    index = np.arange(valid.size, dtype=np.int32).reshape(valid.shape)
+    if not whole:
+        index = (np.cumsum(valid.ravel(), dtype=np.int32) - 1).reshape(valid.shape)
+    complete = whole and bool(keep.all())
+    faces = _quads(index).reshape(-1, 4)
 
-    pixel_rows, pixel_columns = np.meshgrid(rows, columns, indexing="ij")
-    uv = np.stack([(pixel_columns + 0.5) / depth.width, 1.0 - (pixel_rows + 0.5) / depth.height], axis=-1)
+    vertices = _unproject(depth, values, rows, columns)
+    uv = np.empty((*valid.shape, 2), dtype=np.float32)
+    uv[..., 0] = ((columns + 0.5) / depth.width)[None, :]
+    uv[..., 1] = (1.0 - (rows + 0.5) / depth.height)[:, None]
+    pixels = rows[:, None] * np.int32(depth.width) + columns[None, :]
+    colors = _take(image, stride, rows, columns)
     return GridMesh(
-        vertices=np.ascontiguousarray(points[valid]),
-        faces=np.ascontiguousarray(corner_index[keep]),
-        uv=np.ascontiguousarray(uv[valid], dtype=np.float32),
-        colors=np.ascontiguousarray(image[grid][valid]),
-        pixels=(pixel_rows * depth.width + pixel_columns)[valid].astype(np.int32),
-        tear=np.ascontiguousarray(tear[keep], dtype=np.float32),
+        vertices=vertices.reshape(-1, 3) if whole else vertices[valid],
+        faces=faces if complete else np.ascontiguousarray(faces[keep.ravel()]),
+        uv=uv.reshape(-1, 2) if whole else uv[valid],
+        colors=np.ascontiguousarray(colors).reshape(-1, 3) if whole else colors[valid],
+        pixels=pixels.ravel() if whole else pixels[valid],
+        tear=tear.ravel() if complete else tear[keep],
+        full_shape=(len(rows), len(columns)) if complete else None,
     )
 
 
-def _corners(grid: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
-    """The four corners of each quad of a grid, (F,4), in the order of :attr:`GridMesh.faces`."""
-    return np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], axis=-1).reshape(-1, 4)
+def _take(layer: npt.NDArray[_Scalar], stride: int, rows: IntArray, columns: IntArray) -> npt.NDArray[_Scalar]:
+    """The grid's pixels of a map: a view, since rows and columns are evenly spaced."""
+    return layer[int(rows[0]) :: stride, int(columns[0]) :: stride]
+
+
+def _unproject(depth: DepthMap, values: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+    """Points (R,C,3) of the grid, by :meth:`CameraIntrinsics.ray_directions`' formula."""
+    camera = depth.camera
+    assert camera is not None
+    points = np.empty((*values.shape, 3), dtype=np.float32)
+    across = ((columns + 0.5 - camera.cx) / camera.fx).astype(np.float32)
+    down = ((rows + 0.5 - camera.cy) / camera.fy).astype(np.float32)
+    np.multiply(values, across[None, :], out=points[..., 0])
+    np.multiply(values, down[:, None], out=points[..., 1])
+    points[..., 2] = values
+    return points
+
+
+def _tear(values: FloatArray, valid: npt.NDArray[np.bool_], whole: bool) -> FloatArray:
+    """Farthest over nearest corner depth, minus one, of every quad of the grid, float32 (R-1,C-1); NaN with a missing corner."""
+    known = values if whole else np.where(valid, values, np.float32(np.nan))
+    corners = known[:-1, :-1], known[1:, :-1], known[1:, 1:], known[:-1, 1:]
+    farthest = np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3]))
+    nearest = np.minimum(np.minimum(corners[0], corners[1]), np.minimum(corners[2], corners[3]))
+    np.divide(farthest, nearest, out=farthest)
+    farthest -= np.float32(1)
+    return np.asarray(farthest, dtype=np.float32)
+
+
+def _full_quads(valid: npt.NDArray[np.bool_], whole: bool) -> npt.NDArray[np.bool_]:
+    """bool (R-1,C-1): the quads whose corners are all there."""
+    if whole:
+        return np.ones((valid.shape[0] - 1, valid.shape[1] - 1), dtype=np.bool_)
+    return valid[:-1, :-1] & valid[1:, :-1] & valid[1:, 1:] & valid[:-1, 1:]
+
+
+def _quads(grid: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """The four corners of each quad of a grid, (R-1,C-1,4), in the order of :attr:`GridMesh.faces`."""
+    corners = np.empty((grid.shape[0] - 1, grid.shape[1] - 1, 4), dtype=grid.dtype)
+    corners[..., 0], corners[..., 1], corners[..., 2], corners[..., 3] = grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]
+    return corners

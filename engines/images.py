@@ -31,6 +31,7 @@ MAX_PIXELS = 16384 * 8192
 
 # A list of our own: Pillow also opens formats that run other programs (EPS) or that anything passes for (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
+_PLAIN_FORMATS = ("JPEG", "MPO", "PNG")
 _EXIF_IFD = 0x8769
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -39,12 +40,14 @@ _QUARTER_TURNS = (5, 6, 7, 8)
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
     """``rgb``: uint8 (H,W,3), upright, sRGB. ``exif_camera``: the camera of ``rgb`` as EXIF describes it, or None. ``name``: what
-    messages call the picture. ``notes``: sentences a user should read, such as that only the first frame is used."""
+    messages call the picture. ``notes``: sentences a user should read, such as that only the first frame is used. ``as_stored``: a
+    program that neither turns pictures nor applies colour profiles, such as Blender, shows the file itself as ``rgb``."""
 
     rgb: ImageArray
     exif_camera: CameraIntrinsics | None
     name: str
     notes: tuple[str, ...] = ()
+    as_stored: bool = False
 
     @property
     def width(self) -> int:
@@ -87,6 +90,34 @@ def decode_image(source: Path | str | bytes, *, name: str | None = None, max_pix
         raise ImageError(f"{label} may not be read; change its permissions or copy it.") from error
     except OSError as error:
         raise ImageError(f"{label} could not be read ({error.strerror or error}); check the disk or copy it.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What a picture file says of itself before anything is decoded. ``width``, ``height``: of the upright picture, in pixels; ``turned``:
+    its pixels are stored in another orientation than they are meant to be seen in; ``format``: Pillow's name, such as ``PNG``."""
+
+    width: int
+    height: int
+    turned: bool
+    format: str
+
+
+def read_header(path: Path) -> PictureHeader | None:
+    """The header of a picture file; None when it is no picture, or so broken that only decoding it can tell why."""
+    try:
+        with Path(path).open("rb") as file:
+            image = _open(file)
+            if image is None:
+                return None
+            with image:
+                orientation = _read_exif(image)[0]
+                width, height = image.size
+                if orientation in _QUARTER_TURNS:
+                    width, height = height, width
+                return PictureHeader(width, height, orientation != 1, str(image.format))
+    except Exception:  # parsers of damaged headers raise almost anything
+        return None
 
 
 def _decode(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:
@@ -150,6 +181,7 @@ def _to_decoded(image: Image.Image, label: str) -> DecodedImage:
     orientation, tags = _read_exif(image)
     file_format = image.format
     image.load()
+    as_stored = file_format in _PLAIN_FORMATS and orientation == 1 and image.mode == "RGB" and "icc_profile" not in image.info
     notes: list[str] = []
     rgb = _to_rgb(image, label, notes)
     # Pillow turns TIFF pictures itself while loading.
@@ -161,7 +193,7 @@ def _to_decoded(image: Image.Image, label: str) -> DecodedImage:
         notes.append(f"{label} holds {frames} pictures; the first is used.")
     height, width = rgb.shape[:2]
     camera = camera_from_exif(tags, width, height, turned=orientation in _QUARTER_TURNS)
-    return DecodedImage(np.ascontiguousarray(rgb), camera, label, tuple(notes))
+    return DecodedImage(np.ascontiguousarray(rgb), camera, label, tuple(notes), as_stored)
 
 
 def _read_exif(image: Image.Image) -> tuple[int, Mapping[int, object]]:

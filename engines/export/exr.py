@@ -23,7 +23,17 @@ _SWITCH = "OPENCV_IO_ENABLE_OPENEXR"
 
 def write_exr(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
     """Writes the values of the valid pixels, 0 elsewhere. Raises :class:`~..errors.OutputError`."""
-    values = np.where(depth.valid, depth.values, np.float32(0)).astype(np.float32)
+    try:
+        content = encode_exr(np.where(depth.valid, depth.values, np.float32(0)).astype(np.float32))
+    except OutputError as error:
+        raise OutputError(f"Cannot write {path}: {error}") from error
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(content)
+
+
+def encode_exr(values: npt.NDArray[np.float32]) -> bytes:
+    """The content of an EXR file of 32-bit floats, ZIP compressed and exact: (H,W), or (H,W,3) with blue first. Raises
+    :class:`~..errors.OutputError`."""
     options = [
         cv2.IMWRITE_EXR_TYPE,
         cv2.IMWRITE_EXR_TYPE_FLOAT,
@@ -34,11 +44,10 @@ def write_exr(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
     try:
         done, encoded = cv2.imencode(".exr", values, options)
     except cv2.error as error:
-        raise OutputError(f"Cannot write {path}: {_reason(error)}.") from error
+        raise OutputError(f"{_reason(error)}.") from error
     if not done:
-        raise OutputError(f"Cannot write {path}: OpenCV could not make an EXR file of {depth.width}x{depth.height} pixels.")
-    with atomic_path(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        raise OutputError(f"OpenCV could not make an EXR file of {values.shape[1]}x{values.shape[0]} pixels.")
+    return bytes(encoded.tobytes())
 
 
 def read_exr(path: Path) -> npt.NDArray[np.float32]:
