@@ -97,15 +97,21 @@ class DepthEngine:
         spec: ModelSpec | None = None,
         policy: InputPolicy | None = None,
         models_dir: Path | None = None,
+        cancel: CancelToken | None = None,
     ) -> DepthEngine:
         """Opens a model by catalogue id or by the path of an ONNX file.
 
         ``spec`` overrides what the sidecar or catalogue says of the file, ``policy`` how pictures are resized for it. Raises
-        :class:`ModelError` (unknown, not installed, not understood) and :class:`RuntimeUnavailableError`.
+        :class:`ModelError` (unknown, not installed, not understood), :class:`RuntimeUnavailableError`, and ``CancelledError`` soon after
+        ``cancel`` was called (loading cannot be interrupted: what it still loads is let go when it is done).
         """
-        resolved = resolve(model, models_dir)
-        recognised = recognise(resolved.path, spec or resolved.spec)
-        return cls(OnnxRuntime(resolved.path, device, threads), recognised, resolved.path, policy)
+
+        def work() -> DepthEngine:
+            resolved = resolve(model, models_dir)
+            recognised = recognise(resolved.path, spec or resolved.spec)
+            return cls(OnnxRuntime(resolved.path, device, threads), recognised, resolved.path, policy)
+
+        return work() if cancel is None else call_stoppable(work, cancel)
 
     # ---- what it is ---------------------------------------------------------------------------------------------
 
@@ -116,6 +122,16 @@ class DepthEngine:
     @property
     def spec(self) -> ModelSpec:
         return self._spec
+
+    @property
+    def kind(self) -> DepthKind:
+        """What its maps are, once :attr:`needs_camera` is satisfied."""
+        return self._spec.kind
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether it has metres only with the focal length: without a camera its maps are RELATIVE."""
+        return self._spec.canonical_focal_px is not None
 
     @property
     def info(self) -> EngineInfo:
@@ -144,9 +160,9 @@ class DepthEngine:
 
     # ---- what it does -------------------------------------------------------------------------------------------
 
-    def warm_up(self, width: int = 504, height: int = 280) -> None:
+    def warm_up(self, width: int = 504, height: int = 280, *, cancel: CancelToken | None = None) -> None:
         """Runs once on a grey picture, so that the first real one meets a ready model."""
-        self.estimate(np.full((height, width, 3), 127, dtype=np.uint8))
+        self.estimate(np.full((height, width, 3), 127, dtype=np.uint8), cancel=cancel)
 
     def estimate(
         self,
@@ -155,14 +171,17 @@ class DepthEngine:
         *,
         camera_source: CameraSource = CameraSource.GIVEN,
         resolution: Literal["image", "network"] = "image",
+        cancel: CancelToken | None = None,
     ) -> DepthMap:
         """Depth of one upright picture: uint8 RGB (H,W,3), or a decoded file, whose EXIF camera then counts.
 
         The camera is the one given, else EXIF's, else the one the model predicts. Without any, a model of canonical focal length answers
         with RELATIVE depth and says so in ``scale_note``. ``resolution="network"`` gives the raw grid with its own camera. Raises
-        :class:`ImageError`, :class:`CameraError` when the camera is of another size, and :class:`ModelError`.
+        :class:`ImageError`, :class:`CameraError` when the camera is of another size, :class:`ModelError`, and ``CancelledError`` within half
+        a second after ``cancel`` was called, which leaves the engine ready for the next picture.
         """
         started = time.perf_counter()
+        cancel = cancel or CancelToken()
         pixels = check_image(image.rgb if isinstance(image, DecodedImage) else image)
         if camera is None and isinstance(image, DecodedImage) and image.exif_camera is not None:
             camera, camera_source = image.exif_camera, CameraSource.EXIF

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a consumer of depth needs from an engine: one method. :class:`~.engine.DepthEngine` is one, a remote engine is another."""
+"""What a consumer of depth needs from an engine: what it gives, and one method. :class:`~.engine.DepthEngine` is one, a remote engine is another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .camera import CameraIntrinsics
-from .depth_map import DepthMap
+from .cancel import CancelToken
+from .depth_map import DepthKind, DepthMap
 
 
 class Estimator(Protocol):
@@ -20,6 +21,18 @@ class Estimator(Protocol):
         """The catalogue id, or file name, of the model behind it."""
         ...
 
-    def estimate(self, image: npt.NDArray[np.uint8], camera: CameraIntrinsics | None = None) -> DepthMap:
-        """Depth of one image. ``camera`` is that of ``image``. Raises a ``DepthbridgeError``."""
+    @property
+    def kind(self) -> DepthKind:
+        """What its maps are, once :attr:`needs_camera` is satisfied."""
+        ...
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether it has metres only with the focal length: without a camera its maps are RELATIVE."""
+        ...
+
+    def estimate(
+        self, image: npt.NDArray[np.uint8], camera: CameraIntrinsics | None = None, *, cancel: CancelToken | None = None
+    ) -> DepthMap:
+        """Depth of one image. ``camera`` is that of ``image``. Raises a ``DepthbridgeError``, ``CancelledError`` soon after ``cancel`` was called."""
         ...
