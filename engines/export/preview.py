@@ -9,58 +9,25 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from ..atomic import atomic_path
 from ..depth_map import DepthKind, DepthMap
+from .color_map import NO_DEPTH_GREY, ColorArray, ColorScale, color_map, ramp
 
 MAX_SIDE = 1600
 """Longest side of the coloured map in pixels."""
 
 _MIN_SIDE = 240
 _MIN_CANVAS_WIDTH = 360
-_PERCENTILES = (2.0, 98.0)
 _TICKS = 5
 _BACKGROUND, _TEXT = (24, 24, 26), (236, 236, 236)
-_HATCH_DARK, _HATCH_LIGHT = 88, 128
-
-ColorArray = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class ColorScale:
-    """From a value to the place on the colour scale: 0 is far and dark, 1 near and bright. ``far`` and ``near`` are quantities: inverse
-    depth, or disparity."""
-
-    kind: DepthKind
-    far: float
-    near: float
-
-    @classmethod
-    def for_map(cls, depth: DepthMap) -> ColorScale | None:
-        """Percentiles 2 and 98 of the valid pixels; None when there are none."""
-        values = depth.values[depth.valid]
-        if values.size == 0:
-            return None
-        far, near = np.percentile(_quantity(values, depth.kind), _PERCENTILES)
-        return cls(depth.kind, float(far), float(near))
-
-    def place(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """0..1, the shape of ``values``; a scale of one value puts all of it in the middle."""
-        if self.near <= self.far:
-            return np.full(values.shape, 0.5)
-        return np.clip((_quantity(values, self.kind) - self.far) / (self.near - self.far), 0, 1)
-
-    def value_at(self, place: float) -> float:
-        """The value that has this place on the scale: the inverse of :meth:`place`."""
-        quantity = self.far + place * (self.near - self.far)
-        return quantity if self.kind is DepthKind.DISPARITY else 1 / quantity
+_HATCH_LIGHT = 128
 
 
 def write_preview(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
@@ -77,26 +44,6 @@ def write_preview(path: Path, depth: DepthMap, *, overwrite: bool = False) -> No
     canvas.save(buffer, "PNG")
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(buffer.getvalue())
-
-
-def color_map(depth: DepthMap) -> ColorArray:
-    """The coloured map, uint8 RGB (H,W,3), without hatching or scale: grey where not valid."""
-    scale = ColorScale.for_map(depth)
-    colors = np.full((*depth.values.shape, 3), _HATCH_DARK, dtype=np.uint8)
-    if scale is not None:
-        colors[depth.valid] = _ramp(scale.place(depth.values[depth.valid]))
-    return colors
-
-
-def _quantity(values: npt.NDArray[np.float32], kind: DepthKind) -> npt.NDArray[np.float64]:
-    wide = values.astype(np.float64)
-    return wide if kind is DepthKind.DISPARITY else 1 / wide
-
-
-def _ramp(places: npt.NDArray[np.float64]) -> ColorArray:
-    """Colours (N,3) of places (N,): inferno rises evenly in lightness, for colour-blind eyes and grey printers, too."""
-    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
-    return np.ascontiguousarray(table[np.rint(places * 255).astype(np.intp)])
 
 
 def _colored(depth: DepthMap) -> ColorArray:
@@ -117,7 +64,7 @@ def _colored(depth: DepthMap) -> ColorArray:
 def _hatching(width: int, height: int) -> ColorArray:
     y, x = np.mgrid[0:height, 0:width]
     light = (x + y) % 12 < 4
-    return np.repeat(np.where(light, _HATCH_LIGHT, _HATCH_DARK).astype(np.uint8)[..., None], 3, axis=2)
+    return np.repeat(np.where(light, _HATCH_LIGHT, NO_DEPTH_GREY).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _with_scale(colors: ColorArray, scale: ColorScale | None, has_gaps: bool) -> ColorArray:
@@ -165,7 +112,7 @@ def _draw_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, font: _Font, scale
     left, top, width, height = box
     constant = scale.near <= scale.far
     places = np.full(width, 0.5) if constant else np.linspace(1, 0, width)
-    canvas.paste(Image.fromarray(np.repeat(_ramp(places)[None], height, axis=0)), (left, top))
+    canvas.paste(Image.fromarray(np.repeat(ramp(places)[None], height, axis=0)), (left, top))
     for place in (0.5,) if constant else np.linspace(1, 0, _TICKS):
         x = left + round((1 - place) * (width - 1))
         draw.line([(x, top), (x, top + height + height // 4)], fill=_TEXT)
