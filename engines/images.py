@@ -34,6 +34,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000
 _PLAIN_FORMATS = ("JPEG", "MPO", "PNG")
 _EXIF_IFD = 0x8769
 _ORIENTATION = 0x0112
+_IMAGE_WIDTH, _IMAGE_LENGTH = 0x0100, 0x0101
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -95,12 +96,14 @@ def decode_image(source: Path | str | bytes, *, name: str | None = None, max_pix
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
     """What a picture file says of itself before anything is decoded. ``width``, ``height``: of the upright picture, in pixels; ``turned``:
-    its pixels are stored in another orientation than they are meant to be seen in; ``format``: Pillow's name, such as ``PNG``."""
+    its pixels are stored in another orientation than they are meant to be seen in; ``format``: Pillow's name, such as ``PNG``;
+    ``exif_camera``: the camera of the upright picture as EXIF describes it, or None."""
 
     width: int
     height: int
     turned: bool
     format: str
+    exif_camera: CameraIntrinsics | None
 
 
 def read_header(path: Path) -> PictureHeader | None:
@@ -111,13 +114,21 @@ def read_header(path: Path) -> PictureHeader | None:
             if image is None:
                 return None
             with image:
-                orientation = _read_exif(image)[0]
-                width, height = image.size
-                if orientation in _QUARTER_TURNS:
+                orientation, tags = _read_exif(image)
+                width, height = _stored_size(image)
+                quarter = orientation in _QUARTER_TURNS
+                if quarter:
                     width, height = height, width
-                return PictureHeader(width, height, orientation != 1, str(image.format))
+                camera = camera_from_exif(tags, width, height, turned=quarter)
+                return PictureHeader(width, height, orientation != 1, str(image.format), camera)
     except Exception:  # parsers of damaged headers raise almost anything
         return None
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height before any turning. Newer Pillow tells those of a TIFF as they will be once it has turned it."""
+    tags = getattr(image, "tag_v2", None)
+    return image.size if tags is None else (int(tags[_IMAGE_WIDTH]), int(tags[_IMAGE_LENGTH]))
 
 
 def _decode(file: BinaryIO, label: str, max_pixels: int) -> DecodedImage:

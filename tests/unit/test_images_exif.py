@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import io
 import math
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from depthbridge.engines.exif_camera import camera_from_exif
-from depthbridge.engines.images import DecodedImage, decode_image
+from depthbridge.engines.images import DecodedImage, decode_image, read_header
 
 F_MM, X_DIM, Y_DIM, X_RES, Y_RES, UNIT, ZOOM, F35 = 0x920A, 0xA002, 0xA003, 0xA20E, 0xA20F, 0xA210, 0xA404, 0xA405
 
@@ -29,9 +31,13 @@ def _decoded(width: int, height: int, tags: dict[int, object], orientation: int 
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif.get_ifd(0x8769).update({tag: _rational(value) if isinstance(value, float) else value for tag, value in tags.items()})
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height)).save(buffer, file_format, exif=exif.tobytes())  # TIFF loses the Exif IFD of an object
-    return decode_image(buffer.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        Image.new("RGB", (width, height)).save(path, file_format, exif=exif.tobytes())  # TIFF loses the Exif IFD of an object
+        decoded, header = decode_image(path), read_header(path)
+    assert header is not None and header.turned == (orientation != 1)
+    assert (header.width, header.height, header.exif_camera) == (decoded.width, decoded.height, decoded.exif_camera), "the header tells the same"
+    return decoded
 
 
 @given(st.integers(20, 400), st.integers(20, 400), st.integers(10, 400), st.integers(1, 8))
