@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .camera import CameraIntrinsics, CameraSource
+from .cancel import CancelToken, call_stoppable
 from .depth_map import SKY_THRESHOLD, DepthKind, DepthMap, StageTimes
 from .errors import CameraError, ModelError
 from .images import DecodedImage
@@ -180,49 +181,70 @@ class DepthEngine:
         :class:`ImageError`, :class:`CameraError` when the camera is of another size, :class:`ModelError`, and ``CancelledError`` within half
         a second after ``cancel`` was called, which leaves the engine ready for the next picture.
         """
-        started = time.perf_counter()
-        cancel = cancel or CancelToken()
-        pixels = check_image(image.rgb if isinstance(image, DecodedImage) else image)
         if camera is None and isinstance(image, DecodedImage) and image.exif_camera is not None:
             camera, camera_source = image.exif_camera, CameraSource.EXIF
+        pixels = image.rgb if isinstance(image, DecodedImage) else image
+
+        def work() -> DepthMap:
+            return self._estimate(pixels, camera, camera_source, resolution, cancel)
+
+        return work() if cancel is None else call_stoppable(work, cancel)
+
+    def estimate_batch(
+        self,
+        images: Iterable[Picture],
+        cameras: Sequence[CameraIntrinsics | None] | None = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[DepthMap]:
+        """Depth of several pictures, one after the other, lazily; ``cameras`` has one entry a picture. ``cancel`` as in :meth:`estimate`."""
+        for index, image in enumerate(images):
+            yield self.estimate(image, None if cameras is None else cameras[index], cancel=cancel)
+
+    # ---- inside -------------------------------------------------------------------------------------------------
+
+    def _estimate(
+        self,
+        image: npt.NDArray[np.uint8],
+        camera: CameraIntrinsics | None,
+        camera_source: CameraSource,
+        resolution: Literal["image", "network"],
+        cancel: CancelToken | None,
+    ) -> DepthMap:
+        started = time.perf_counter()
+        pixels = check_image(image)
         height, width = pixels.shape[:2]
         if camera is not None and (camera.width, camera.height) != (width, height):
             raise CameraError(
                 f"The camera is that of a {camera.width}x{camera.height} picture, this one is {width}x{height}; give the camera of this picture."
             )
-        raw, prepared, inferred = self._infer(pixels)
-        result = self._interpret(raw, camera, camera_source, resolution)
+        raw, prepared, inferred = self._infer(pixels, cancel)
+        result = self._interpret(raw, camera, camera_source, resolution, cancel)
         finished = time.perf_counter()
         stages = StageTimes((prepared - started) * 1e3, (inferred - prepared) * 1e3, (finished - inferred) * 1e3)
         return replace(result, stage_ms=stages)
 
-    def estimate_batch(self, images: Iterable[Picture], cameras: Sequence[CameraIntrinsics | None] | None = None) -> Iterator[DepthMap]:
-        """Depth of several pictures, one after the other, lazily; ``cameras`` has one entry a picture."""
-        for index, image in enumerate(images):
-            yield self.estimate(image, None if cameras is None else cameras[index])
-
-    # ---- inside -------------------------------------------------------------------------------------------------
-
-    def _infer(self, pixels: npt.NDArray[np.uint8]) -> tuple[_Raw, float, float]:
+    def _infer(self, pixels: npt.NDArray[np.uint8], cancel: CancelToken | None) -> tuple[_Raw, float, float]:
         """The network's answer, and the moments when its input and its output were ready."""
         height, width = pixels.shape[:2]
         plan = plan_input(width, height, self._policy, self._fixed_size)
         tensor = make_tensor(pixels, plan, self._policy.method, self._signature)
         prepared = time.perf_counter()
+        _stop_if(cancel)
         try:
-            outputs = self._run(tensor)
+            outputs = self._run(tensor, cancel)
         except RuntimeError as error:
-            plan, outputs = self._find_trace_size(pixels, plan, error)
+            plan, outputs = self._find_trace_size(pixels, plan, error, cancel)
         if plan.note:
             self._notes[plan.note] = None
         return self._read_outputs(outputs, plan), prepared, time.perf_counter()
 
-    def _run(self, tensor: npt.NDArray[np.generic]) -> dict[str, npt.NDArray[np.generic]]:
+    def _run(self, tensor: npt.NDArray[np.generic], cancel: CancelToken | None) -> dict[str, npt.NDArray[np.generic]]:
         names = self._signature.output_names
-        return dict(zip(names, self._runtime.run({self._signature.image.name: tensor}, names), strict=True))
+        return dict(zip(names, self._runtime.run({self._signature.image.name: tensor}, names, cancel), strict=True))
 
     def _find_trace_size(
-        self, pixels: npt.NDArray[np.uint8], failed: InputPlan, cause: RuntimeError
+        self, pixels: npt.NDArray[np.uint8], failed: InputPlan, cause: RuntimeError, cancel: CancelToken | None
     ) -> tuple[InputPlan, dict[str, npt.NDArray[np.generic]]]:
         """The one size a falsely dynamic graph runs at; from then on the graph counts as fixed to it."""
         if self._fixed_size != (None, None):
@@ -232,7 +254,7 @@ class DepthEngine:
         for size in (*known, *_TRACE_SIZES):
             plan = plan_input(width, height, self._policy, size)
             try:
-                outputs = self._run(make_tensor(pixels, plan, self._policy.method, self._signature))
+                outputs = self._run(make_tensor(pixels, plan, self._policy.method, self._signature), cancel)
             except RuntimeError:
                 continue
             self._fixed_size = size
@@ -264,7 +286,12 @@ class DepthEngine:
         )
 
     def _interpret(
-        self, raw: _Raw, camera: CameraIntrinsics | None, source: CameraSource, resolution: Literal["image", "network"]
+        self,
+        raw: _Raw,
+        camera: CameraIntrinsics | None,
+        source: CameraSource,
+        resolution: Literal["image", "network"],
+        cancel: CancelToken | None,
     ) -> DepthMap:
         """What the numbers mean: camera, metres, sky, resolution."""
         plan = raw.plan
@@ -280,8 +307,11 @@ class DepthEngine:
             values, sky, confidence = raw.depth, raw.sky, raw.confidence
         else:
             values = _depth_at_source(raw.depth, plan)
+            _stop_if(cancel)  # each layer of a large picture takes its time
             sky = None if raw.sky is None else to_source_size(raw.sky, plan, outside=0.0)
+            _stop_if(cancel)
             confidence = None if raw.confidence is None else to_source_size(raw.confidence, plan, outside=0.0)
+        _stop_if(cancel)
         valid = kind.holds(values)
         if sky is not None:
             valid &= sky < SKY_THRESHOLD
@@ -312,6 +342,11 @@ class DepthEngine:
                 focal = raw.plan.process_camera(camera).mean_focal_px
                 depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
         return replace(raw, depth=depth), kind, focal, note
+
+
+def _stop_if(cancel: CancelToken | None) -> None:
+    if cancel is not None:
+        cancel.check()
 
 
 def _depth_at_source(depth: _FloatMap, plan: InputPlan) -> _FloatMap:

@@ -56,13 +56,19 @@ class CaptureError(DepthbridgeError):
     code = "bad_capture"
 
 
+class CancelledError(DepthbridgeError):
+    """Work that was stopped on request. Nothing went wrong: who asked for it wants no report."""
+
+    code = "cancelled"
+
+
 class DownloadError(DepthbridgeError):
     """A download that failed or did not match what its host promised."""
 
     code = "download_failed"
 
 
-class DownloadCancelledError(DownloadError):
+class DownloadCancelledError(DownloadError, CancelledError):
     """A download that was stopped on request."""
 
     code = "cancelled"

@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .cancel import CancelToken
+
 
 class Runtime(Protocol):
     """An opened model."""
@@ -28,8 +30,11 @@ class Runtime(Protocol):
         """Sentences for the user, such as why a faster device was not used."""
         ...
 
-    def run(self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str]) -> list[npt.NDArray[np.generic]]:
-        """The named outputs. Raises :class:`RuntimeError` when the graph cannot run on these shapes, ``ModelError`` once it is closed."""
+    def run(
+        self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
+    ) -> list[npt.NDArray[np.generic]]:
+        """The named outputs. Raises :class:`RuntimeError` when the graph cannot run on these shapes, ``ModelError`` once it is closed, and
+        ``CancelledError`` when ``cancel`` was called meanwhile: as soon as the library looks up from its work."""
         ...
 
     def close(self) -> None:

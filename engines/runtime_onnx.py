@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .cancel import CancelToken
 from .errors import ModelError, RuntimeUnavailableError
 
 if TYPE_CHECKING:
@@ -73,12 +75,24 @@ class OnnxRuntime:
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def run(self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str]) -> list[npt.NDArray[np.generic]]:
-        if self._session is None:
+    def run(
+        self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
+    ) -> list[npt.NDArray[np.generic]]:
+        session = self._session
+        if session is None:
             raise ModelError("The engine is closed; open it again.")
+        options = _import_onnxruntime().RunOptions()
+        options.log_severity_level = 4  # being stopped is no error to print
+
+        def stop() -> None:
+            options.terminate = True
+
         try:
-            return [np.asarray(value) for value in self._session.run(list(outputs), feeds)]
+            with nullcontext() if cancel is None else cancel.on_cancel(stop):
+                return [np.asarray(value) for value in session.run(list(outputs), feeds, options)]
         except Exception as error:  # onnxruntime's exceptions share no base class below Exception
+            if cancel is not None:
+                cancel.check()
             raise RuntimeError(_first_line(error)) from error
 
     def close(self) -> None:

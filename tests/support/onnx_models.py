@@ -169,3 +169,31 @@ def nhwc_bytes(path: Path) -> Path:
     value = graph.node("Exp", [graph.node("Mul", [graph.mean(), graph.constant("small", np.float32(0.01).reshape(()))], "log")], "exp")
     graph.output(value, "depth", [1, "height", "width", 1])
     return graph.save(path)
+
+
+def slow_when_bright(path: Path, *, only_at: tuple[int, int] | None = None) -> Path:
+    """``exp(mean / 4)`` at once for a picture darker than average, and after many million small operations for a bright one.
+
+    With ``only_at`` (height, width) it fails at any other size, as a falsely dynamic graph does.
+    """
+    graph = Graph("image", [1, 3, "height", "width"])
+    mean = graph.mean()
+    if only_at:
+        mean = graph.node("Add", [mean, graph.constant("position_table", np.zeros((1, 1, *only_at), np.float32))], "placed")
+    brightness = graph.node("Relu", [graph.node("ReduceMean", [mean], "level", keepdims=0)], "brightness")
+    rounds = graph.node("Cast", [graph.node("Mul", [brightness, graph.scalar("many", 2e7)], "times")], "rounds", to=TensorProto.INT64)
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["go_on_out"]), helper.make_node("Sin", ["state"], ["state_out"])],
+        "body",
+        [
+            helper.make_tensor_value_info("round", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state", FLOAT, []),
+        ],
+        [helper.make_tensor_value_info("go_on_out", TensorProto.BOOL, []), helper.make_tensor_value_info("state_out", FLOAT, [])],
+    )
+    worn = graph.node("Loop", [rounds, "", brightness], "worn", body=body)
+    value = graph.node("Add", [mean, graph.node("Mul", [worn, graph.scalar("nothing", 0.0)], "unused")], "mixed")
+    depth = graph.node("Exp", [graph.node("Mul", [value, graph.scalar("quarter", 0.25)], "log_depth")], "exp")
+    graph.output(depth, "depth", [1, 1, "height", "width"])
+    return graph.save(path)
