@@ -21,13 +21,20 @@ _MIN_LENS_MM = 1.0
 _MAX_PIXEL_ASPECT = 200.0
 
 
-def add_camera(scene: bpy.types.Scene, camera: CameraIntrinsics, name: str) -> bpy.types.Object:
-    """A camera object with ``camera``'s intrinsics at the origin; it becomes the scene's camera and sets the scene's render size."""
-    data = bpy.data.cameras.new(name)
-    placed = bpy.data.objects.new(name, data)
-    set_intrinsics(placed, scene, camera)
-    scene.camera = placed
+def add_camera(camera: CameraIntrinsics, name: str) -> bpy.types.Object:
+    """A camera object with ``camera``'s intrinsics at the origin. Rendering with it takes :func:`match_render`, too."""
+    placed = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    set_intrinsics(placed, camera)
     return placed
+
+
+def add_flat_camera(camera: CameraIntrinsics, side: float, name: str) -> bpy.types.Object:
+    """A camera without perspective, before a flat picture whose longer side is ``side`` units, so that the picture fills its frame."""
+    data: Any = bpy.data.cameras.new(name)
+    data.type = "ORTHO"
+    data.sensor_fit = "AUTO"
+    data.ortho_scale = side
+    return bpy.data.objects.new(name, data)
 
 
 def check_renderable(camera: CameraIntrinsics) -> None:
@@ -37,8 +44,8 @@ def check_renderable(camera: CameraIntrinsics) -> None:
         raise CameraError(f"The camera has pixels {aspect:g} times as tall as wide, and Blender renders up to 200; check fx and fy.")
 
 
-def set_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, camera: CameraIntrinsics) -> None:
-    """Give a camera object the lens and shift, and the scene the resolution and pixel aspect, of ``camera``.
+def match_render(scene: bpy.types.Scene, placed: bpy.types.Object, camera: CameraIntrinsics) -> None:
+    """Make ``placed`` the scene's camera, and the render's size and pixel aspect those of its photo.
 
     Raises :class:`CameraError` as :func:`check_renderable` does.
     """
@@ -47,7 +54,13 @@ def set_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, came
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
     render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, 1.0 / aspect), max(1.0, aspect)
+    scene.camera = placed
 
+
+def set_intrinsics(camera_object: bpy.types.Object, camera: CameraIntrinsics) -> None:
+    """Give a camera object the lens and shift of ``camera``. Raises :class:`CameraError` as :func:`check_renderable` does."""
+    check_renderable(camera)
+    aspect = camera.fx / camera.fy
     data: Any = camera_object.data
     data.type = "PERSP"
     data.sensor_fit = "HORIZONTAL"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A grid mesh as a Blender mesh, through the attribute route: flat arrays are handed over whole, and no Python loop touches a vertex.
+"""A prepared build as a Blender mesh that carries all its numbers, through the attribute route: flat arrays are handed over whole, and no
+Python loop touches a vertex.
 
 The route of Blender's own glTF importer. ``from_pydata`` costs ten times as much, and letting Blender find the edges twice.
 """
@@ -12,54 +13,46 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.depth_map import DepthMap
 from ..engines.grid_mesh import GridMesh
-from .axes import to_world
+from .prepare import Prepared
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float32]
 
 
-def add_grid_mesh(grid: GridMesh, depth: DepthMap, name: str) -> bpy.types.Mesh:
-    """The surface as a mesh, in world axes, the camera at its origin.
+def add_carrier(prepared: Prepared, name: str) -> bpy.types.Mesh:
+    """The surface as a mesh, in world axes, the camera at its origin (a relief: flat).
 
-    Attributes: ``UVMap`` (corner), ``Color`` (point, the photo's sRGB bytes), ``depth`` (point, planar, in the map's unit),
-    ``confidence`` (point, when the model gives one) and ``tear`` (face, farthest over nearest corner depth, minus one).
+    Attributes of the vertices: ``depth`` (planar, in the build's unit), ``ray`` (vector; the vertex belongs at ``ray * depth``),
+    ``confidence``, ``sky``, ``Color`` (the photo's sRGB bytes), and ``height`` of a relief. Of the faces: ``tear`` (farthest over nearest
+    corner depth, minus one). Of the corners: ``UVMap``.
     """
-    mesh = add_vertices(grid, depth, name)
-    _add_faces(mesh, grid.faces)
-    _write(mesh.attributes.new("UVMap", "FLOAT2", "CORNER"), "vector", grid.uv[grid.faces.ravel()])
+    grid = prepared.grid
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(prepared.positions))
+    _write(mesh.attributes["position"], "vector", prepared.positions)
+    _add_faces(mesh, grid)
+    _write(mesh.attributes.new("UVMap", "FLOAT2", "CORNER"), "vector", _corner_uv(grid))
     _write(mesh.attributes.new("tear", "FLOAT", "FACE"), "value", grid.tear)
+    _write(mesh.attributes.new("ray", "FLOAT_VECTOR", "POINT"), "vector", prepared.rays)
+    for layer, values in (("depth", prepared.depth), ("confidence", prepared.confidence), ("sky", prepared.sky)):
+        _write(mesh.attributes.new(layer, "FLOAT", "POINT"), "value", values)
+    if prepared.height is not None:
+        _write(mesh.attributes.new("height", "FLOAT", "POINT"), "value", prepared.height)
+    # color_srgb takes the photo's values as they are; the linear property would need them converted.
+    color = np.ones((len(grid.colors), 4), dtype=np.float32)
+    np.multiply(grid.colors, np.float32(1 / 255), out=color[:, :3], dtype=np.float32)
+    _write(mesh.attributes.new("Color", "BYTE_COLOR", "POINT"), "color_srgb", color)
     mesh.update()
     return mesh
 
 
-def add_vertices(grid: GridMesh, depth: DepthMap, name: str) -> bpy.types.Mesh:
-    """The vertices alone, with their attributes ``Color``, ``depth`` and ``confidence``: what point objects are made of."""
-    mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(len(grid.vertices))
-    _write(mesh.attributes["position"], "vector", to_world(grid.vertices))
-    # color_srgb takes the photo's values as they are; the linear property would need them converted.
-    color = np.ones((len(grid.colors), 4), dtype=np.float32)
-    color[:, :3] = grid.colors
-    color[:, :3] /= 255.0
-    _write(mesh.attributes.new("Color", "BYTE_COLOR", "POINT"), "color_srgb", color)
-    add_point_values(mesh, "depth", depth.values.ravel()[grid.pixels])
-    if depth.confidence is not None:
-        add_point_values(mesh, "confidence", depth.confidence.ravel()[grid.pixels])
-    return mesh
-
-
-def add_point_values(mesh: bpy.types.Mesh, name: str, values: FloatArray) -> None:
-    """One float per vertex, as attribute ``name``."""
-    _write(mesh.attributes.new(name, "FLOAT", "POINT"), "value", values)
-
-
-def _add_faces(mesh: bpy.types.Mesh, faces: IntArray) -> None:
+def _add_faces(mesh: bpy.types.Mesh, grid: GridMesh) -> None:
+    faces = grid.faces
     # A wrong index here is undefined behaviour inside Blender, so it is looked for while it is still an exception.
     if faces.size and (faces.min() < 0 or faces.max() >= len(mesh.vertices)):
         raise ValueError(f"faces name vertices outside 0..{len(mesh.vertices) - 1}")
-    edges, corner_edge = grid_edges(faces, len(mesh.vertices))
+    edges, corner_edge = full_grid_edges(*grid.full_shape) if grid.full_shape else grid_edges(faces, len(mesh.vertices))
     mesh.edges.add(len(edges))
     mesh.loops.add(faces.size)
     mesh.polygons.add(len(faces))
@@ -67,6 +60,20 @@ def _add_faces(mesh: bpy.types.Mesh, faces: IntArray) -> None:
     _write(_attribute(mesh, ".corner_vert", "INT", "CORNER"), "value", faces)
     _write(_attribute(mesh, ".corner_edge", "INT", "CORNER"), "value", corner_edge)
     mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 4, dtype=np.int32))
+
+
+def full_grid_edges(rows: int, columns: int) -> tuple[IntArray, IntArray]:
+    """What :func:`grid_edges` finds for a grid with no vertex and no quad missing, by arithmetic: down edges first, then right edges."""
+    vertices = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    down_count = (rows - 1) * columns
+    edges = np.empty((down_count + rows * (columns - 1), 2), dtype=np.int32)
+    edges[:down_count, 0], edges[:down_count, 1] = vertices[:-1].ravel(), vertices[1:].ravel()
+    edges[down_count:, 0], edges[down_count:, 1] = vertices[:, :-1].ravel(), vertices[:, 1:].ravel()
+    down = vertices[:-1]
+    right = np.arange(down_count, len(edges), dtype=np.int32).reshape(rows, columns - 1)
+    corner_edge = np.empty((rows - 1, columns - 1, 4), dtype=np.int32)
+    corner_edge[..., 0], corner_edge[..., 1], corner_edge[..., 2], corner_edge[..., 3] = down[:, :-1], right[1:], down[:, 1:], right[:-1]
+    return edges, corner_edge.reshape(-1, 4)
 
 
 def grid_edges(faces: IntArray, vertex_count: int) -> tuple[IntArray, IntArray]:
@@ -90,6 +97,15 @@ def grid_edges(faces: IntArray, vertex_count: int) -> tuple[IntArray, IntArray]:
     right_edge[goes_right] = np.arange(len(goes_down), len(starts), dtype=np.int32)
     corner_edge = np.stack([down_edge[top_left], right_edge[bottom_left], down_edge[top_right], right_edge[top_left]], axis=1)
     return edges, corner_edge
+
+
+def _corner_uv(grid: GridMesh) -> FloatArray:
+    if grid.full_shape is None:
+        return grid.uv[grid.faces.ravel()]
+    uv = grid.uv.reshape(*grid.full_shape, 2)
+    corners = np.empty((grid.full_shape[0] - 1, grid.full_shape[1] - 1, 4, 2), dtype=np.float32)
+    corners[..., 0, :], corners[..., 1, :], corners[..., 2, :], corners[..., 3, :] = uv[:-1, :-1], uv[1:, :-1], uv[1:, 1:], uv[:-1, 1:]
+    return corners
 
 
 def _attribute(mesh: bpy.types.Mesh, name: str, kind: Any, domain: Any) -> Any:
