@@ -80,7 +80,7 @@ def build_grid_mesh(
     if keep_sky:
         valid = valid | (_take(depth.sky_mask, stride, rows, columns) & depth.kind.holds(values))
     whole = bool(valid.all())
-    tear = _tear(values, valid, whole)
+    tear = quad_tear(values, valid, whole)
     keep = _full_quads(valid, whole)
     if tear_above is not None:
         keep &= tear <= tear_above
@@ -125,7 +125,7 @@ def _unproject(depth: DepthMap, values: FloatArray, rows: IntArray, columns: Int
     return points
 
 
-def _tear(values: FloatArray, valid: npt.NDArray[np.bool_], whole: bool) -> FloatArray:
+def quad_tear(values: FloatArray, valid: npt.NDArray[np.bool_], whole: bool = False) -> FloatArray:
     """Farthest over nearest corner depth, minus one, of every quad of the grid, float32 (R-1,C-1); NaN with a missing corner."""
     known = values if whole else np.where(valid, values, np.float32(np.nan))
     corners = known[:-1, :-1], known[1:, :-1], known[1:, 1:], known[:-1, 1:]
