@@ -6,24 +6,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import bpy  # first: it makes addon_utils importable
+import bpy
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-REPOSITORY = "user_default"
-NAME = f"bl_ext.{REPOSITORY}.depthbridge"
+from support.extension import NAME, zip_for_this_python
 
 
 @pytest.fixture(scope="session")
-def extension() -> str:
-    """The package name of the extension, installed and enabled in this process's own profile."""
-    import addon_utils
+def extension_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The extension as run.py builds it from this working tree, with the wheels of the running Python alone."""
+    return zip_for_this_python(tmp_path_factory.mktemp("extension"))
 
-    folder = Path(bpy.utils.user_resource("EXTENSIONS", path=REPOSITORY, create=True))
-    link = folder / "depthbridge"
-    if not link.exists():
-        link.symlink_to(ROOT, target_is_directory=True)
-    assert addon_utils.enable(NAME, default_set=True) is not None, "the extension cannot be enabled; the lines above say why"
+
+@pytest.fixture(scope="session")
+def extension(extension_zip: Path) -> str:
+    """The package name of the extension, installed and enabled in this process's own profile."""
+    bpy.ops.extensions.package_install_files(filepath=str(extension_zip), repo="user_default", enable_on_install=True)
+    assert NAME in bpy.context.preferences.addons, "the extension cannot be enabled; the lines above say why"
     return NAME
 
 
@@ -35,7 +34,7 @@ def empty_file(extension: str) -> Iterator[None]:
         bpy.ops.preferences.addon_enable(module=extension)
     preferences = bpy.context.preferences.addons[extension].preferences
     if preferences is not None:
-        for name in preferences.bl_rna.properties.keys():
-            if name not in ("rna_type", "bl_idname"):
-                preferences.property_unset(name)
+        for prop in preferences.bl_rna.properties:
+            if prop.identifier not in ("rna_type", "bl_idname"):
+                preferences.property_unset(prop.identifier)
     yield
