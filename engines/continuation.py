@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Continuing the surface on the far side of a torn edge behind what hides it.
+
+Each far pixel at an edge gets the plane that fits its surroundings; the hidden pixels start on the plane of their nearest far pixel, and
+a membrane evens out where planes disagree: it keeps every plane's slope, holds on to the far sides, and joins those on both sides of a
+thin object. In disparity, where planes of the scene are affine in the picture, so that a plane is continued exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .torn_edges import BoolArray, FloatArray, HiddenBand, IndexArray, TornGrid
+
+_Doubles = npt.NDArray[np.float64]
+
+_WINDOW_PX = 9
+"""Planes are fitted to far pixels up to this far away: wide enough for the soft edges that networks draw."""
+_EDGE_WEIGHT = 0.01
+"""Of pixels at a torn edge, which often mix both surfaces: they count when there is nothing else."""
+_RESIDUAL = 0.02
+"""A pixel this share off the plane counts half."""
+_RIDGE_PX2 = 1e-3
+"""Against slopes of surfaces too small to have one."""
+_MOST = 2.0
+"""A surface is continued to at most this many times, and not nearer than one such part of, the depth it has at the edge."""
+_ROUNDS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planes:
+    """The plane that each pixel of a band continues, float64: ``anchor`` (K,), disparity at its rim; ``slopes`` (K,2), per column and per
+    row; ``here`` (K,), disparity at the pixel itself."""
+
+    anchor: _Doubles
+    slopes: _Doubles
+    here: _Doubles
+
+    def only(self, kept: BoolArray) -> Planes:
+        """Of the pixels where ``kept`` (K,)."""
+        return Planes(self.anchor[kept], self.slopes[kept], self.here[kept])
+
+
+def planes_behind(grid: TornGrid, band: HiddenBand) -> Planes:
+    """The plane of the far side at each pixel's rim, continued to the pixel; 0 and level for sky."""
+    rims, which = np.unique(band.rim, return_inverse=True)
+    planes = _planes_at(grid, band, rims)[which.reshape(-1)]
+    rows, columns = grid.place(band.pixels)
+    rim_rows, rim_columns = grid.place(band.rim)
+    here = planes[:, 0] + planes[:, 1] * (columns - rim_columns) + planes[:, 2] * (rows - rim_rows)
+    return Planes(planes[:, 0], planes[:, 1:], here)
+
+
+def continued(grid: TornGrid, band: HiddenBand, planes: Planes) -> FloatArray:
+    """Disparity float32 (K,) of the hidden surface at each pixel of ``band``; 0 where sky continues. Not yet held behind the front."""
+    sky = grid.disparity.ravel()[band.rim] == 0
+    joined = _membrane(grid, band, planes.here, planes.slopes, sky)
+    bounded = np.clip(joined, planes.anchor / _MOST, planes.anchor * _MOST)
+    return np.where(sky, 0.0, bounded).astype(np.float32)
+
+
+def _planes_at(grid: TornGrid, band: HiddenBand, rims: IndexArray) -> _Doubles:
+    """(S,3): disparity at each rim pixel, and its slopes per column and per row, of the plane through the far pixels around it."""
+    values = grid.disparity.ravel()
+    here = values[rims].astype(np.float64)
+    trust = np.where((grid.near | grid.far).ravel(), _EDGE_WEIGHT, 1.0)
+    trust[band.pixels] = np.minimum(trust[band.pixels], _EDGE_WEIGHT)
+    rows, columns = grid.place(rims)
+    planes = np.zeros((len(rims), 3))
+    planes[:, 0] = here
+    factor = (1 + grid.tear) ** 2
+    for attempt in range(2):
+        normal = np.zeros((len(rims), 3, 3))
+        right = np.zeros((len(rims), 3))
+        for dy in range(-_WINDOW_PX, _WINDOW_PX + 1, 2):
+            for dx in range(-_WINDOW_PX, _WINDOW_PX + 1, 2):
+                inside = (rows + dy >= 0) & (rows + dy < grid.disparity.shape[0]) & (columns + dx >= 0) & (columns + dx < grid.width)
+                at = np.where(inside, rims + dy * grid.width + dx, 0)
+                there = values[at].astype(np.float64)
+                same = inside & (there * factor >= here) & (there <= here * factor)
+                weight = np.where(same, trust[at], 0.0)
+                there = np.where(same, there, 0.0)
+                if attempt:
+                    off = (there - planes @ (1.0, dx, dy)) / np.maximum(_RESIDUAL * here, 1e-30)
+                    weight = weight / (1 + off**2)
+                _accumulate(normal, right, weight, there, dx, dy)
+        planes = _solved(normal, right, here)
+    return planes
+
+
+def _accumulate(normal: _Doubles, right: _Doubles, weight: _Doubles, there: _Doubles, dx: int, dy: int) -> None:
+    terms = (1.0, float(dx), float(dy))
+    for i in range(3):
+        right[:, i] += weight * there * terms[i]
+        for j in range(i, 3):
+            normal[:, i, j] += weight * (terms[i] * terms[j])
+
+
+def _solved(normal: _Doubles, right: _Doubles, here: _Doubles) -> _Doubles:
+    total = normal[:, 0, 0].copy()
+    alone = total <= 0
+    for i, j in ((1, 0), (2, 0), (2, 1)):
+        normal[:, i, j] = normal[:, j, i]
+    for i in (1, 2):
+        normal[:, i, i] += _RIDGE_PX2 * total
+    normal[alone] = np.eye(3)
+    right[alone] = 0.0
+    planes: _Doubles = np.linalg.solve(normal, right[..., None])[..., 0]
+    planes[alone, 0] = here[alone]
+    return planes
+
+
+def _membrane(grid: TornGrid, band: HiddenBand, start: _Doubles, slopes: _Doubles, sky: BoolArray) -> _Doubles:
+    """``start`` plus the correction ``u`` (K,) that makes neighbours agree: the least squares of ``d_p - d_q`` minus what the mean of their
+    slopes makes of the step from q to p, over all neighbouring pixels, with those next to their far side held. By conjugate
+    gradients with a diagonal preconditioner, a fixed number of rounds: the start is right but for where planes meet.
+    """
+    count = len(start)
+    neighbours, weights = _links(grid, band, sky)
+    held = np.where(band.distance2 <= 2, 4.0, 1e-6)
+    diagonal = weights.sum(axis=0) + held
+    right = np.zeros(count)
+    for step, to, weight in zip(grid.steps(), neighbours, weights, strict=True):
+        dy = round(step / grid.width)
+        dx = step - dy * grid.width
+        mean = (slopes + slopes[to]) / 2
+        right += weight * (start[to] - start + mean @ (-float(dx), -float(dy)))
+
+    def times(vector: _Doubles) -> _Doubles:
+        result = diagonal * vector
+        for to, weight in zip(neighbours, weights, strict=True):
+            result -= weight * vector[to]
+        return result
+
+    u = np.zeros(count)
+    rest = right
+    direction = scaled = rest / diagonal
+    size = float(rest @ scaled)
+    limit = 1e-8 * float(np.abs(start) @ np.abs(start)) + 1e-300
+    for _ in range(_ROUNDS):
+        if size <= limit * 1e-4:
+            break
+        image = times(direction)
+        along = size / float(direction @ image)
+        u = u + along * direction
+        rest = rest - along * image
+        scaled = rest / diagonal
+        before, size = size, float(rest @ scaled)
+        direction = scaled + (size / before) * direction
+    return start + u
+
+
+def _links(grid: TornGrid, band: HiddenBand, sky: BoolArray) -> tuple[Any, _Doubles]:
+    """Each hidden pixel's eight neighbours in the band, int64 (8,K), and 1.0 where they hang together, float64 (8,K)."""
+    index = np.full(grid.disparity.size, -1, dtype=np.int64)
+    index[band.pixels] = np.arange(len(band.pixels))
+    values, ramp = grid.disparity.ravel(), (grid.near & grid.far).ravel()
+    factor = np.float32(1 + grid.tear)
+    here = values[band.pixels]
+    neighbours, weights = [], []
+    for step in grid.steps():
+        at = band.pixels + step
+        to = index[at]
+        # Two objects that hide the same wall are not one: a torn edge between them parts the membrane, unless it is a ramp's.
+        whole = (here <= values[at] * factor) & (values[at] <= here * factor) | ramp[band.pixels] | ramp[at]
+        together = (to >= 0) & whole & (sky == sky[to])
+        neighbours.append(np.where(together, to, 0))
+        weights.append(together.astype(np.float64))
+    return np.stack(neighbours), np.stack(weights)
