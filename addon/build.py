@@ -14,7 +14,7 @@ import bpy
 
 from ..engines.depth_map import SKY_THRESHOLD, DepthMap
 from .axes import CAMERA_ROTATION
-from .camera import add_camera, add_flat_camera, check_renderable, match_render, set_background, set_clipping
+from .camera import check_renderable, match_render, set_background, set_clipping, set_flat, set_intrinsics
 from .carrier import add_carrier
 from .displace import add_displace
 from .material import color_material, photo_material
@@ -24,7 +24,7 @@ from .nodes.surface import surface_group
 from .options import BuildAs, BuildOptions, SkyMode
 from .pictures import add_data, add_photo
 from .prepare import RELIEF_SIDE, Prepared
-from .provenance import record_camera, record_provenance
+from .provenance import camera_record, record_camera, record_provenance
 from .transaction import all_or_nothing
 
 # Points just overlap their neighbours, so that a surface seen from its own camera has no gaps.
@@ -58,10 +58,9 @@ def build_objects(prepared: Prepared, name: str, *, set_up_scene: bool = True) -
         photo = add_photo(prepared.photo, f"{name} photo")
         depth_image = add_data(prepared.depth_picture, f"{name} depth")
         built = add_carrier_object(prepared, photo, name)
-        camera = _matched_camera(prepared, built, photo, name)
+        camera = _add_matched_camera(prepared, built, photo, name)
         link_together(scene, name, built, camera)
         record_provenance(built, prepared, photo, depth_image)
-        record_camera(camera, prepared)
         if set_up_scene:
             match_render(scene, camera, prepared.source.camera)
             _show_colours_exactly(scene)
@@ -81,14 +80,20 @@ def add_carrier_object(prepared: Prepared, photo: bpy.types.Image, name: str) ->
     """The carrier's object with its material and sliders, linked nowhere yet."""
     built = bpy.data.objects.new(name, add_carrier(prepared, name))
     built.data.materials.append(photo_material(photo, name))
-    if prepared.options.as_ is BuildAs.RELIEF and prepared.options.displace:
-        add_displace(built, prepared)
-    else:
-        add_sliders(built, prepared)
+    add_shape_modifier(built, prepared)
     return built
 
 
-def add_sliders(built: bpy.types.Object, prepared: Prepared) -> None:
+def add_shape_modifier(built: bpy.types.Object, prepared: Prepared, point_material: bpy.types.Material | None = None) -> None:
+    """The modifier that makes the shape of a carrier: the sliders, or a Displace modifier for a relief that asks for one. Points get
+    ``point_material``, or a new one that shows their colour."""
+    if prepared.options.as_ is BuildAs.RELIEF and prepared.options.displace:
+        add_displace(built, prepared)
+    else:
+        add_sliders(built, prepared, point_material)
+
+
+def add_sliders(built: bpy.types.Object, prepared: Prepared, point_material: bpy.types.Material | None = None) -> None:
     """The Geometry Nodes modifier that makes the shape, set to the build's options."""
     options = prepared.options
     modifier: Any = built.modifiers.new(MODIFIER_NAME, "NODES")
@@ -102,7 +107,7 @@ def add_sliders(built: bpy.types.Object, prepared: Prepared) -> None:
     assert camera is not None
     set_input(modifier, "As Points", options.as_ is BuildAs.POINTS)
     set_input(modifier, "Radius", options.radius)
-    set_input(modifier, "Point Material", color_material(f"{built.name} points"))
+    set_input(modifier, "Point Material", point_material or color_material(f"{built.name} points"))
     set_input(modifier, "Pixel Size", prepared.stride / min(camera.fx, camera.fy) * _POINT_OVERLAP)
 
 
@@ -124,18 +129,31 @@ def link_together(scene: bpy.types.Scene, name: str, *objects: bpy.types.Object)
         collection.objects.link(item)
 
 
-def _matched_camera(prepared: Prepared, built: bpy.types.Object, photo: bpy.types.Image, name: str) -> bpy.types.Object:
+def matched_camera(built: bpy.types.Object) -> bpy.types.Object | None:
+    """The camera that was built with the object, or None when it was deleted."""
+    return next((child for child in built.children if child.type == "CAMERA" and camera_record(child) is not None), None)
+
+
+def place_camera(camera: bpy.types.Object, prepared: Prepared) -> None:
+    """Give a camera, whose parent is the object, the lens and the place that see ``prepared`` as its photo."""
     intrinsics, shape = prepared.source.camera, prepared.shape
     assert intrinsics is not None
-    if prepared.options.as_ is BuildAs.RELIEF:
-        camera = add_flat_camera(intrinsics, RELIEF_SIDE, f"{name} camera")
-        camera.location = (0.0, -2 * RELIEF_SIDE, 0.0)
-    else:
-        camera = add_camera(intrinsics, f"{name} camera")
-        surface = shape.values[shape.valid]
-        set_clipping(camera, float(surface.min()), max(float(surface.max()), prepared.sky_distance))
-    camera.parent = built
     camera.rotation_euler = CAMERA_ROTATION
+    if prepared.options.as_ is BuildAs.RELIEF:
+        set_flat(camera, RELIEF_SIDE)
+        camera.location = (0.0, -2 * RELIEF_SIDE, 0.0)
+        return
+    set_intrinsics(camera, intrinsics)
+    camera.location = (0.0, 0.0, 0.0)
+    surface = shape.values[shape.valid]
+    set_clipping(camera, float(surface.min()), max(float(surface.max()), prepared.sky_distance))
+
+
+def _add_matched_camera(prepared: Prepared, built: bpy.types.Object, photo: bpy.types.Image, name: str) -> bpy.types.Object:
+    camera = bpy.data.objects.new(f"{name} camera", bpy.data.cameras.new(f"{name} camera"))
+    camera.parent = built
+    record_camera(camera, prepared)
+    place_camera(camera, prepared)
     set_background(camera, photo)
     return camera
 

@@ -28,13 +28,13 @@ def add_camera(camera: CameraIntrinsics, name: str) -> bpy.types.Object:
     return placed
 
 
-def add_flat_camera(camera: CameraIntrinsics, side: float, name: str) -> bpy.types.Object:
-    """A camera without perspective, before a flat picture whose longer side is ``side`` units, so that the picture fills its frame."""
-    data: Any = bpy.data.cameras.new(name)
+def set_flat(camera_object: bpy.types.Object, side: float) -> None:
+    """No perspective: a flat picture whose longer side is ``side`` units fills the frame."""
+    data: Any = camera_object.data
     data.type = "ORTHO"
     data.sensor_fit = "AUTO"
     data.ortho_scale = side
-    return bpy.data.objects.new(name, data)
+    data.shift_x = data.shift_y = 0.0
 
 
 def check_renderable(camera: CameraIntrinsics) -> None:
