@@ -12,11 +12,9 @@ import numpy.typing as npt
 
 from ..depth_map import DepthMap
 from .exr import write_exr
-from .glb import write_glb
 from .npz import write_npz
 from .ply import write_ply
 from .png16 import write_png16
-from .preview import write_preview
 
 
 class ExportFormat(StrEnum):
@@ -74,6 +72,10 @@ def write_formats(
         elif wanted is ExportFormat.PLY:
             write_ply(path, shaped, image, max_points=max_points)
         elif wanted is ExportFormat.GLB:
+            from .glb import write_glb  # here, for it needs Pillow, which one of the extension's zips has not
+
             write_glb(path, shaped, image, max_vertices=max_vertices)
         else:
+            from .preview import write_preview
+
             write_preview(path, depth)
