@@ -94,7 +94,7 @@ def prepare(
     stride = options.stride_of(shape.width, shape.height)
     grid = build_grid_mesh(shape, image, stride=stride, tear_above=None, keep_sky=True)
     values = np.ascontiguousarray(grid.vertices[:, 2])
-    rays = _rays(shape, grid)
+    rays = _rays(shape, grid, stride)
     relief = options.as_ is BuildAs.RELIEF
     ground = shape.values[shape.valid]
     return Prepared(
@@ -135,15 +135,21 @@ def _converted(source: DepthMap, conversion: Conversion | None) -> DepthMap:
     return replace(metric, kind=DepthKind.RELATIVE) if conversion.guessed else metric
 
 
-def _rays(shape: DepthMap, grid: GridMesh) -> FloatArray:
+def _rays(shape: DepthMap, grid: GridMesh, stride: int) -> FloatArray:
     """The rays of the grid's pixels in world axes, float32 (V,3), one unit along the optical axis."""
     camera = shape.camera
     assert camera is not None
-    rows, columns = np.divmod(grid.pixels, np.int32(shape.width))
+    across = ((np.arange(shape.width) + 0.5 - camera.cx) / camera.fx).astype(np.float32)
+    up = ((camera.cy - np.arange(shape.height) - 0.5) / camera.fy).astype(np.float32)
     rays = np.empty((len(grid.pixels), 3), dtype=np.float32)
-    rays[:, 0] = ((np.arange(shape.width) + 0.5 - camera.cx) / camera.fx).astype(np.float32)[columns]
     rays[:, 1] = 1.0
-    rays[:, 2] = ((camera.cy - np.arange(shape.height) - 0.5) / camera.fy).astype(np.float32)[rows]
+    if grid.full_shape is not None:
+        placed = rays.reshape(*grid.full_shape, 3)
+        placed[..., 0] = across[stride // 2 :: stride][None, : grid.full_shape[1]]
+        placed[..., 2] = up[stride // 2 :: stride][: grid.full_shape[0], None]
+        return rays
+    rows, columns = np.divmod(grid.pixels, np.int32(shape.width))
+    rays[:, 0], rays[:, 2] = across[columns], up[rows]
     return rays
 
 
@@ -166,10 +172,12 @@ def _flat_positions(shape: DepthMap, grid: GridMesh) -> FloatArray:
 
 
 def _height(source: DepthMap, shape: DepthMap, grid: GridMesh, options: BuildOptions) -> FloatArray:
-    """Normalised depth, near 1 and far 0, float32 (V,): linear in depth, and in disparity where the model gives that.
+    low, high = height_range(source, shape, options)
+    return heights(source.values.ravel()[grid.pixels], low, high, source.kind)
 
-    The range is that of the valid pixels within ``options.nearest`` and ``farthest``; what lies outside, and the sky, is brought to it.
-    """
+
+def height_range(source: DepthMap, shape: DepthMap, options: BuildOptions) -> tuple[float, float]:
+    """The smallest and largest value of ``source`` among the valid pixels within ``options.nearest`` and ``farthest``: a relief's ends."""
     inside = shape.valid.copy()
     if options.nearest is not None:
         inside &= shape.values >= options.nearest
@@ -180,9 +188,13 @@ def _height(source: DepthMap, shape: DepthMap, grid: GridMesh, options: BuildOpt
             f"No pixel lies within the depth range; this picture's depths go from {shape.values[shape.valid].min():g} to "
             f"{shape.values[shape.valid].max():g} {shape.kind.unit}."
         )
-    low, high = float(source.values[inside].min()), float(source.values[inside].max())
-    values = source.values.ravel()[grid.pixels]
+    return float(source.values[inside].min()), float(source.values[inside].max())
+
+
+def heights(values: FloatArray, low: float, high: float, kind: DepthKind) -> FloatArray:
+    """Normalised depth, near 1 and far 0, float32 of the shape of ``values``: linear in depth, and in disparity where the model gives
+    that. What lies outside ``low`` to ``high``, and the sky, is brought to it."""
     if high == low:
-        return np.zeros(len(values), dtype=np.float32)
+        return np.zeros(values.shape, dtype=np.float32)
     share = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32)
-    return share if source.kind is DepthKind.DISPARITY else np.float32(1) - share
+    return share if kind is DepthKind.DISPARITY else np.float32(1) - share
