@@ -72,8 +72,9 @@ def set_intrinsics(camera_object: bpy.types.Object, camera: CameraIntrinsics) ->
     data.shift_y = (camera.cy - camera.height / 2) / camera.width * aspect
 
 
-def read_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene) -> CameraIntrinsics:
-    """The intrinsics of a perspective camera object at the scene's render size, whatever its sensor fit.
+def read_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, *, size: tuple[int, int] | None = None) -> CameraIntrinsics:
+    """The intrinsics of a perspective camera object at the scene's render size, whatever its sensor fit; or for another ``size`` (width and
+    height in square pixels).
 
     From the projection matrix that Blender itself renders with (float32, so good to about 1e-4 pixels): ``fx = P00 W / 2``,
     ``cx = W / 2 (1 - P02)``, ``cy = H / 2 (1 + P12)``. Raises :class:`CameraError` for orthographic and panoramic cameras.
@@ -82,14 +83,14 @@ def read_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene) -> 
     if camera_object.type != "CAMERA" or data.type != "PERSP":
         raise CameraError(f"{camera_object.name} is not a perspective camera; choose one, since no other has a focal length.")
     render = scene.render
-    width = render.resolution_x * render.resolution_percentage // 100
-    height = render.resolution_y * render.resolution_percentage // 100
+    width, height = size or (render.resolution_x * render.resolution_percentage // 100, render.resolution_y * render.resolution_percentage // 100)
+    aspect_x, aspect_y = (1.0, 1.0) if size else (render.pixel_aspect_x, render.pixel_aspect_y)
     projection = camera_object.calc_matrix_camera(
         bpy.context.evaluated_depsgraph_get(),
         x=width,
         y=height,
-        scale_x=render.pixel_aspect_x,
-        scale_y=render.pixel_aspect_y,
+        scale_x=aspect_x,
+        scale_y=aspect_y,
     )
     return CameraIntrinsics(
         fx=projection[0][0] * width / 2,

@@ -13,7 +13,12 @@ from types import ModuleType
 import bpy
 
 # Settings first: the panels and operators point at them.
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "ui.preferences",
+    "ui.settings",
+    "ui.remote_operators",
+    "ui.build_operators",
+)
 
 
 def register() -> None:

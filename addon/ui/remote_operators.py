@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a remote engine answers: asked in a thread, for a host that does not exist takes seconds to find out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ...engines.errors import DepthbridgeError
+from ..jobs.worker import Done, Failed, Worker, unexpected
+from .preferences import preferences
+
+_POLL_S = 0.1
+_PATIENCE_S = 5.0
+
+
+class TestRemote(bpy.types.Operator):
+    """Ask the remote engine who it is"""
+
+    bl_idname = "depthbridge.test_remote"
+    bl_label = "Test Remote Engine"
+    bl_options = {"INTERNAL"}
+
+    address: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Address", description="Such as tcp://127.0.0.1:5577; empty for the one in the preferences", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        address = self._address(context)
+        if bpy.app.background or context.window is None or not address:
+            return self.execute(context)
+        self._worker: Worker[str] = Worker()
+        self._worker.start(lambda report, cancel: ask(address))
+        self._timer = context.window_manager.event_timer_add(_POLL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        for end in self._worker.poll():
+            self.cancel(context)
+            return self._tell(end)
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        self._worker.cancel()
+        context.window_manager.event_timer_remove(self._timer)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        address = self._address(context)
+        if not address:
+            self.report({"ERROR"}, "No address is set; enter that of a running `depthbridge serve`, such as tcp://127.0.0.1:5577.")
+            return {"CANCELLED"}
+        try:
+            return self._tell(Done(ask(address)))
+        except DepthbridgeError as error:
+            return self._tell(Failed(error))
+        except Exception as error:
+            return self._tell(Failed(unexpected(error)))
+
+    def _address(self, context: bpy.types.Context) -> str:
+        chosen = preferences(context)
+        return str(self.address or (chosen.remote if chosen is not None else "")).strip()
+
+    def _tell(self, end: Any) -> set[str]:
+        if isinstance(end, Failed):
+            self.report({"ERROR"}, str(end.error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, end.result)
+        return {"FINISHED"}
+
+
+def ask(address: str) -> str:
+    """One line about the server at ``address``. Raises a ``DepthbridgeError`` when none answers, or one that speaks otherwise."""
+    try:
+        from ...unity_bridge.client import DepthClient
+    except ImportError as error:
+        raise DepthbridgeError(f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again.") from error
+    with DepthClient(address, timeout_s=_PATIENCE_S) as client:
+        info = client.hello()
+    return f"{address} answers: {info.model}, Depthbridge {info.server_version}."
+
+
+CLASSES: tuple[type, ...] = (TestRemote,)
