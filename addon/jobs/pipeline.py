@@ -165,7 +165,7 @@ def _read_picture(source: Path | ImageArray | None) -> Picture | None:
 
 
 def _fitted(picture: Picture, depth: DepthMap, depth_file: Path) -> Picture:
-    """The picture at the size of its depth map, which may be smaller or larger."""
+    """The picture at the size of its depth map, which may be smaller or larger: an object remembers both by the same pixels."""
     if picture.size == (depth.width, depth.height):
         return picture
     width, height = picture.size
@@ -177,7 +177,7 @@ def _fitted(picture: Picture, depth: DepthMap, depth_file: Path) -> Picture:
     how = cv2.INTER_AREA if depth.width < width else cv2.INTER_LINEAR
     rgb = np.asarray(cv2.resize(picture.rgb, (depth.width, depth.height), interpolation=how), dtype=np.uint8)
     exif = None if picture.exif_camera is None else picture.exif_camera.resized(depth.width, depth.height)
-    return replace(picture, rgb=rgb, exif_camera=exif)
+    return replace(picture, rgb=rgb, exif_camera=exif, file=None)
 
 
 def _with_camera(depth: DepthMap, picture: Picture, choice: CameraChoice) -> DepthMap:
@@ -192,7 +192,7 @@ def _with_camera(depth: DepthMap, picture: Picture, choice: CameraChoice) -> Dep
 
 
 def _backfill(prepared: Prepared) -> object | None:
-    from ..backfill import prepare_backfill
+    from ..backfill_layer import prepare_backfill
 
     return prepare_backfill(prepared)
 
