@@ -61,7 +61,7 @@ def _take_place(cloud: bpy.types.Object, built: bpy.types.Object) -> None:
     cloud.parent, cloud.parent_type = built.parent, built.parent_type
     cloud.matrix_parent_inverse = built.matrix_parent_inverse
     cloud.matrix_basis = built.matrix_basis
-    for key in built.keys():
+    for key in list(built.keys()):
         cloud[key] = built[key]
     for collection in built.users_collection:
         collection.objects.link(cloud)

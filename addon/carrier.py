@@ -103,8 +103,11 @@ def _corner_uv(grid: GridMesh) -> FloatArray:
     if grid.full_shape is None:
         return grid.uv[grid.faces.ravel()]
     uv = grid.uv.reshape(*grid.full_shape, 2)
+    u, v = uv[0, :, 0], uv[:, 0, 1]
     corners = np.empty((grid.full_shape[0] - 1, grid.full_shape[1] - 1, 4, 2), dtype=np.float32)
-    corners[..., 0, :], corners[..., 1, :], corners[..., 2, :], corners[..., 3, :] = uv[:-1, :-1], uv[1:, :-1], uv[1:, 1:], uv[:-1, 1:]
+    # Top-left, bottom-left, bottom-right, top-right; a number a row or column is spread three times as fast as pairs are copied.
+    corners[..., :2, 0], corners[..., 2:, 0] = u[None, :-1, None], u[None, 1:, None]
+    corners[..., ::3, 1], corners[..., 1:3, 1] = v[:-1, None, None], v[1:, None, None]
     return corners
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.errors import DepthKindError, ImageError
-from ..engines.grid_mesh import GridMesh, build_grid_mesh
+from ..engines.grid_mesh import GridMesh, build_grid_mesh, grid_positions
 from .axes import to_world
 from .options import BuildAs, BuildOptions
 from .picture_files import EncodedPicture, encode_depth, encode_photo
@@ -145,8 +145,8 @@ def _rays(shape: DepthMap, grid: GridMesh, stride: int) -> FloatArray:
     rays[:, 1] = 1.0
     if grid.full_shape is not None:
         placed = rays.reshape(*grid.full_shape, 3)
-        placed[..., 0] = across[stride // 2 :: stride][None, : grid.full_shape[1]]
-        placed[..., 2] = up[stride // 2 :: stride][: grid.full_shape[0], None]
+        placed[..., 0] = across[grid_positions(shape.width, stride)][None, :]
+        placed[..., 2] = up[grid_positions(shape.height, stride)][:, None]
         return rays
     rows, columns = np.divmod(grid.pixels, np.int32(shape.width))
     rays[:, 0], rays[:, 2] = across[columns], up[rows]

@@ -21,8 +21,8 @@ def relief_group() -> object:
 def _build(name: str) -> object:
     graph = Graph(name)
     graph.input("Geometry", "Geometry")
-    graph.input("Strength", "Float", 0.5, unit="DISTANCE", tip="Height of the nearest point over the farthest; the picture's longer side is 2 units")
-    graph.input("Midlevel", "Float", 0.0, minimum=0.0, maximum=1.0, tip="The depth that stays in the picture's plane: 0 the farthest, 1 the nearest")
+    graph.input("Strength", "Float", 0.5, unit="DISTANCE", tip="Height of the nearest point over the farthest; the longer side is 2 units")
+    graph.input("Midlevel", "Float", 0.0, minimum=0.0, maximum=1.0, tip="What stays in the picture's plane: 0 the farthest, 1 the nearest")
     declare_cut_inputs(graph, torn=False)
     graph.output("Geometry", "Geometry")
     layers = Layers.of_attributes(graph)
