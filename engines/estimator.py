@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a consumer of depth needs from an engine: what it gives, and one method. :class:`~.engine.DepthEngine` is one, a remote engine is another."""
+"""What a consumer of depth needs from an engine: what it gives, and one method.
+
+:class:`~.engine.DepthEngine` is one, a remote engine is another.
+"""
 
 from __future__ import annotations
 
@@ -34,5 +37,5 @@ class Estimator(Protocol):
     def estimate(
         self, image: npt.NDArray[np.uint8], camera: CameraIntrinsics | None = None, *, cancel: CancelToken | None = None
     ) -> DepthMap:
-        """Depth of one image. ``camera`` is that of ``image``. Raises a ``DepthbridgeError``, ``CancelledError`` soon after ``cancel`` was called."""
+        """Depth of one image. ``camera`` is that of ``image``. Raises a ``DepthbridgeError``; ``CancelledError`` soon after a cancel."""
         ...

@@ -66,17 +66,31 @@ def read_npz(path: Path) -> DepthMap:
     :class:`~..errors.CameraError` for a ``K`` that is none.
     """
     path = Path(path)
+    return map_of_entries(path, read_entries(path))
+
+
+def read_entries(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every array of an .npz archive, of any program, by its name. Raises :class:`~..errors.ImageError` as :func:`read_npz` does."""
     try:
         _refuse_bombs(path)
         with np.load(path, allow_pickle=False) as archive:
-            entries = {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist; check the path.") from error
     except IsADirectoryError as error:
         raise ImageError(f"{path} is a folder; give an .npz file.") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError) as error:
-        raise ImageError(f"{path} is no readable .npz archive; write it again with depthbridge estimate.") from error
-    return _to_map(path, entries)
+        raise ImageError(f"{path} is no readable .npz archive of plain numbers; write it again.") from error
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """The array of an .npy file. Raises :class:`~..errors.ImageError`."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist; check the path.") from error
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise ImageError(f"{path} is no readable .npy file of plain numbers; write it again.") from error
 
 
 def _refuse_bombs(path: Path) -> None:
@@ -86,7 +100,8 @@ def _refuse_bombs(path: Path) -> None:
             raise ImageError(f"{path} unpacks to more than {_MAX_ENTRY_BYTES // 2**30} GB; give a depth map of an ordinary size.")
 
 
-def _to_map(path: Path, entries: Mapping[str, npt.NDArray[Any]]) -> DepthMap:
+def map_of_entries(path: Path, entries: Mapping[str, npt.NDArray[Any]]) -> DepthMap:
+    """The map that the entries of ``path`` are, which has ``depth`` and ``kind`` at least. Raises as :func:`read_npz` does."""
     values = _layer(path, entries, "depth", None)
     if values is None:
         raise ImageError(f"{path} has no entry 'depth'; give a file written by depthbridge estimate.")

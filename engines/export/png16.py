@@ -110,13 +110,8 @@ def read_png16(path: Path) -> DepthMap:
     """
     path = Path(path)
     data = _read_sidecar(sidecar_path(path))
-    try:
-        codes = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist; check the path.") from error
-    except (OSError, cv2.error) as error:
-        raise ImageError(f"{path} could not be read; check that it is a PNG file.") from error
-    if codes is None or codes.dtype != np.uint16 or codes.ndim != 2:
+    codes = read_stored(path)
+    if codes.dtype != np.uint16 or codes.ndim != 2:
         raise ImageError(f"{path} is no 16-bit grey PNG; an editor may have saved it with 8 bits.")
     try:
         line = CodeMap(data["quantity"] == "inverse", float(data["offset"]), float(data["scale"]))
@@ -139,6 +134,28 @@ def read_png16(path: Path) -> DepthMap:
         model_id=model,
         camera_source=source,
     )
+
+
+def has_sidecar(path: Path) -> bool:
+    """Whether a JSON file of this format lies beside the picture ``path``; whether it is whole is told by reading it."""
+    try:
+        data = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("format") == _FORMAT
+
+
+def read_stored(path: Path) -> npt.NDArray[Any]:
+    """The numbers of a picture file as they are stored, (H,W), or (H,W,C) with blue first. Raises :class:`~..errors.ImageError`."""
+    try:
+        stored = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist; check the path.") from error
+    except (OSError, cv2.error) as error:
+        raise ImageError(f"{path} could not be read; check that it is a whole picture file.") from error
+    if stored is None:
+        raise ImageError(f"{path} is no picture file, or a damaged one; write or download it again.")
+    return np.asarray(stored)
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
