@@ -9,13 +9,26 @@ from pathlib import Path
 import bpy
 import pytest
 
-from support.extension import NAME, zip_for_this_python
+from depthbridge.packaging.extension import Variant
+from support.extension import NAME, PLATFORM, PYTHON, build_zip
 
 
 @pytest.fixture(scope="session")
 def extension_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extension as run.py builds it from this working tree, with the wheels of the running Python alone."""
-    return zip_for_this_python(tmp_path_factory.mktemp("extension"))
+    return build_zip(Variant(PLATFORM, python=PYTHON), tmp_path_factory.mktemp("extension"))
+
+
+@pytest.fixture(scope="session")
+def full_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a user of this platform downloads: wheels for every Python of Blender's own builds."""
+    return build_zip(Variant(PLATFORM), tmp_path_factory.mktemp("full"))
+
+
+@pytest.fixture(scope="session")
+def fallback_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a user of any other Python downloads: no engine."""
+    return build_zip(Variant(PLATFORM, fallback=True), tmp_path_factory.mktemp("fallback"))
 
 
 @pytest.fixture(scope="session")

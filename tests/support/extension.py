@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extension's zip for the tests: this platform, this Python, from the working tree, new files included."""
+"""The extension's zips for the tests, built from the working tree, new files included."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORM = {"Linux": "linux-x64", "Windows": "windows-x64", "Darwin": "macos-arm64"}[platform.system()]
 
 
-def zip_for_this_python(folder: Path) -> Path:
-    """Build it into ``folder``. Files that git does not know yet go in too, so that they are tried before they are committed."""
-    return build(Variant(PLATFORM, python=PYTHON), folder, default_cache(), untracked=True)
+def build_zip(variant: Variant, folder: Path) -> Path:
+    """Build ``variant`` into ``folder``. Files that git does not know yet go in too, so that they are tried before they are committed."""
+    return build(variant, folder, default_cache(), untracked=True)
