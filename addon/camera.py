@@ -83,7 +83,7 @@ def read_intrinsics(camera_object: bpy.types.Object, scene: bpy.types.Scene, *, 
     if camera_object.type != "CAMERA" or data.type != "PERSP":
         raise CameraError(f"{camera_object.name} is not a perspective camera; choose one, since no other has a focal length.")
     render = scene.render
-    width, height = size or (render.resolution_x * render.resolution_percentage // 100, render.resolution_y * render.resolution_percentage // 100)
+    width, height = size or tuple(side * render.resolution_percentage // 100 for side in (render.resolution_x, render.resolution_y))
     aspect_x, aspect_y = (1.0, 1.0) if size else (render.pixel_aspect_x, render.pixel_aspect_y)
     projection = camera_object.calc_matrix_camera(
         bpy.context.evaluated_depsgraph_get(),

@@ -18,6 +18,8 @@ MODULES: tuple[str, ...] = (
     "ui.settings",
     "ui.remote_operators",
     "ui.build_operators",
+    "ui.panels",
+    "ui.model_panel",
 )
 
 

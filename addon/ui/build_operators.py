@@ -26,7 +26,7 @@ class Build(bpy.types.Operator):
 
     bl_idname = "depthbridge.build"
     bl_label = "Build"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Picture",
@@ -135,11 +135,11 @@ class Build(bpy.types.Operator):
     def _show_progress(self, context: bpy.types.Context) -> None:
         """Redraws only when what is to be read changed: a redraw can cost more than all the rest."""
         job = self._job
-        shown = f"{job.fraction:.0%} {job.text}"
+        shown = f"{job.fraction:.0%} {job.stage} {job.time}"
         if shown == self._shown:
             return
         self._shown = shown
-        context.workspace.status_text_set(f"Depthbridge: {job.text}   (Esc stops)")
+        context.workspace.status_text_set(f"Depthbridge: {job.stage}, {job.time}   (Esc stops)")
         redraw_sidebars(context)
 
     def _leave(self, context: bpy.types.Context) -> None:
@@ -156,7 +156,7 @@ class Cancel(bpy.types.Operator):
 
     bl_idname = "depthbridge.cancel"
     bl_label = "Stop Build"
-    bl_options = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -49,7 +49,7 @@ class DepthbridgePreferences(bpy.types.AddonPreferences):
     )
     remote: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Remote Engine",
-        description="Address of a running `depthbridge serve`, such as tcp://127.0.0.1:5577, that estimates in place of this machine; empty for none",
+        description="Address of a running `depthbridge serve` that estimates for this machine, such as tcp://127.0.0.1:5577; empty for none",
     )
 
     def draw(self, context: bpy.types.Context) -> None:

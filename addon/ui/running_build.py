@@ -60,15 +60,17 @@ class RunningBuild:
         return self.progress.fraction if self.progress is not None else 0.0
 
     @property
-    def text(self) -> str:
-        """What is being done, and how long it will take, or how long it has taken while nobody can know."""
+    def stage(self) -> str:
+        """What is being done."""
         if self._stopping:
             return "Stopping"
-        if self.progress is None:
-            return "Starting"
-        left = self.progress.seconds_left
-        when = f"{time_text(time.monotonic() - self._started)} so far" if left is None else f"{time_text(max(1.0, left))} left"
-        return f"{self.progress.stage.value}, {when}"
+        return "Starting" if self.progress is None else self.progress.stage.value
+
+    @property
+    def time(self) -> str:
+        """How long it will take, or has taken while nobody can know how long it will."""
+        left = None if self.progress is None else self.progress.seconds_left
+        return f"{time_text(time.monotonic() - self._started)} so far" if left is None else f"{time_text(max(1.0, left))} left"
 
 
 def _job(wanted: Wanted, pace: Pace) -> Callable[[Report, CancelToken], Outcome]:

@@ -158,7 +158,7 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
         max=math.radians(175),
     )
     focal_mm: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Focal Length", description="Of the lens, in millimetres", subtype="DISTANCE_CAMERA", default=35.0, min=0.5, soft_max=300, max=10_000
+        name="Focal Length", description="Of the lens, in millimetres", subtype="DISTANCE_CAMERA", default=35.0, min=0.5, max=10_000
     )
     sensor_width_mm: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Sensor Width",
