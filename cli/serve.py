@@ -14,31 +14,36 @@ _MIB = 1024 * 1024
 
 @click.command(name="serve")
 @click.option("--bind", default="tcp://127.0.0.1:5577", show_default=True, metavar="ADDRESS", help="Loopback address and port.")
-@click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="A metric model, or a file.")
+@click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="Model id, or a file.")
 @click.option("--device", default="auto", show_default=True, help="Where the model runs.")
 @click.option("--max-in-flight", default=4, show_default=True, type=click.IntRange(1, 1024), help="Frames in work at once.")
-@click.option("--max-message-mib", default=64, show_default=True, type=click.IntRange(1, 2048), help="Largest frame with its mask.")
+@click.option("--max-message-mib", default=128, show_default=True, type=click.IntRange(1, 2048), help="Largest frame with its mask.")
 def command(bind: str, model: str, device: str, max_in_flight: int, max_message_mib: int) -> None:
-    """Answer frames with the distances of their objects, over ZeroMQ.
+    """Answer frames with the distances of their objects, and pictures with depth maps, over ZeroMQ.
 
-    Stops on Ctrl-C or SIGTERM, after answering what it has accepted; a second signal stops at once.
+    Distances take a metric model; maps are answered by any, and are what Blender's remote engine asks for. Stops on Ctrl-C or SIGTERM, after
+    answering what it has accepted; a second signal stops at once.
     """
+    from ..engines.depth_map import DepthKind
     from ..engines.engine import DepthEngine
-    from ..unity_bridge.errors import BridgeError, NoMetricDepthError
+    from ..unity_bridge.errors import BridgeError
     from ..unity_bridge.payloads import ServerLimits
     from ..unity_bridge.server import BridgeServer, loopback_address
 
     loopback_address(bind)  # before a model is loaded for nothing
     limits = ServerLimits(max_message_bytes=max_message_mib * _MIB)
     with DepthEngine.open(model, device=device) as engine:
-        kind = engine.spec.kind
-        if kind.unit != "m":
-            raise NoMetricDepthError(f"Model {engine.model_id} gives {kind} depth, which has no metres; choose a metric model.")
         engine.warm_up()  # a model that cannot run is told now, and the first frame does not wait longer than the others
         server = BridgeServer(engine, bind, max_in_flight=max_in_flight, limits=limits)
         server.start()
         stopped = _stop_on_signal()
         click.echo(f"depthbridge: serving {engine.model_id} ({engine.info.device}) at {server.endpoint}; Ctrl-C stops it.", err=True)
+        if engine.kind is not DepthKind.METRIC:
+            click.echo(
+                f"depthbridge: {engine.model_id} gives {engine.kind} depth, which has no metres: depth maps are answered, distances of objects "
+                "are refused; choose a metric model for those.",
+                err=True,
+            )
         try:
             # Waiting in slices: on some systems a signal does not interrupt an endless wait.
             while server.running and not stopped.wait(0.5):

@@ -15,7 +15,7 @@ from typing import Any
 
 MAGIC = b"DDST"
 PROTOCOL_MAJOR = 0
-PROTOCOL_MINOR = 1
+PROTOCOL_MINOR = 2
 PROTOCOL_VERSION = f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5577"
 
@@ -54,6 +54,7 @@ class ErrorCode(StrEnum):
     NOT_READY = "not_ready"
     OVERLOADED = "overloaded"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    CANCELLED = "cancelled"
     INTERNAL = "internal"
 
 

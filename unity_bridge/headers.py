@@ -15,7 +15,7 @@ from ..engines.camera import CameraIntrinsics
 from ..engines.errors import CameraError
 from .framing import MAX_HEADER_BYTES, ErrorCode
 
-CAPABILITIES = ("raw_image", "integer_mask", "deadline")
+CAPABILITIES = ("raw_image", "integer_mask", "deadline", "depth_map", "camera_source", "cancel")
 """What ``requires`` may name in this version."""
 
 _Side = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -76,16 +76,18 @@ class CameraHeader(msgspec.Struct, frozen=True):
 
 
 class PlainHeader(msgspec.Struct, frozen=True):
-    """Of hello, health, models and stats."""
+    """Of all kinds but infer."""
 
     requires: list[str] = []
 
 
 class InferHeader(msgspec.Struct, frozen=True):
-    """Of infer. ``deadline_ms`` counts from the moment the server received the request."""
+    """Of infer. ``deadline_ms`` counts from the moment the server received the request; ``camera_source`` is how the client knows its camera."""
 
     payloads: list[Payload]
+    outputs: tuple[str, ...] = ("objects",)
     camera: CameraHeader | None = None
+    camera_source: Literal["given", "exif", "assumed"] | None = None
     model: str | None = None
     deadline_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
     requires: list[str] = []

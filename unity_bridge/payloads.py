@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.camera import CameraIntrinsics
+from ..engines.camera import CameraIntrinsics, CameraSource
 from .framing import ErrorCode
 from .headers import InferHeader, Payload, RequestError, parse_header
+from .maps import BYTES_PER_PIXEL, OUTPUTS
 from .measure import Mask
 
 MASK_DTYPES = {"u8": "<u1", "u16": "<u2", "i32": "<i4", "u32": "<u4"}
@@ -22,37 +23,49 @@ _KNOWN = ("image", "mask")
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What one request may cost. ``max_message_bytes`` bounds all frames of it together, and each one."""
+    """What one request may cost. ``max_message_bytes`` bounds all frames of it together, and each one; ``max_answer_bytes`` the maps that
+    come back. Both let the largest picture through: RGB has 3 bytes a pixel, a map with all its layers 13."""
 
-    max_message_bytes: int = 64 * 1024 * 1024
+    max_message_bytes: int = 128 * 1024 * 1024
+    max_answer_bytes: int = 512 * 1024 * 1024
     max_frames: int = 16
     max_pixels: int = 36_000_000
     max_objects: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class InferRequest:
-    """A validated request. The buffers are those that arrived, not copied."""
+class Picture:
+    """One payload: its description and its bytes as they arrived, not copied."""
 
-    image: Payload
-    image_bytes: memoryview
-    mask: Payload
-    mask_bytes: memoryview
+    payload: Payload
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """A validated request. There is a ``mask`` exactly when objects are asked for, and a depth map is wanted when ``depth`` is True."""
+
+    image: Picture
+    mask: Picture | None
+    depth: bool
     camera: CameraIntrinsics | None
+    camera_source: CameraSource
     deadline_s: float | None
 
     def decode_image(self) -> npt.NDArray[np.uint8]:
         """Upright RGB, uint8 (H,W,3), contiguous."""
         import cv2  # here, because a server answers hello long before it needs it
 
-        rows = _rows(self.image, self.image_bytes, "<u1")
+        rows = _rows(self.image, "<u1")
         # Dropping alpha row by row is ten times slower in numpy than OpenCV's conversion.
-        rgb = np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGBA2RGB), dtype=np.uint8) if self.image.channels == 4 else rows
+        rgb = np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGBA2RGB), dtype=np.uint8) if rows.shape[2] == 4 else rows
         return np.ascontiguousarray(_upright(self.image, rgb))
 
-    def decode_mask(self) -> Mask:
-        """Upright integer ids (H,W), contiguous."""
-        rows = _rows(self.mask, self.mask_bytes, MASK_DTYPES[self.mask.dtype])[..., 0]
+    def decode_mask(self) -> Mask | None:
+        """Upright integer ids (H,W), contiguous; None when no objects are asked for."""
+        if self.mask is None:
+            return None
+        rows = _rows(self.mask, MASK_DTYPES[self.mask.payload.dtype])[..., 0]
         return np.ascontiguousarray(_upright(self.mask, rows))
 
 
@@ -61,12 +74,61 @@ def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, li
     infer = parse_header(header, InferHeader)
     if infer.model is not None and infer.model != model_id:
         raise RequestError(ErrorCode.UNKNOWN_MODEL, f"This server has the model {model_id}, not {infer.model!r}.")
-    if len(infer.payloads) != len(payloads):
+    _check_outputs(infer)
+    found = _match(infer.payloads, payloads, limits)
+    image, mask = found.get("image"), found.get("mask")
+    if image is None:
+        raise RequestError(ErrorCode.BAD_HEADER, "There is no image payload; send one.")
+    if (mask is None) == ("objects" in infer.outputs):
         raise RequestError(
-            ErrorCode.BAD_FRAME, f"The header describes {len(infer.payloads)} payloads and {len(payloads)} payload frames followed."
+            ErrorCode.BAD_HEADER,
+            "There is no mask payload, and objects are asked for; send a mask, or ask for depth alone."
+            if mask is None
+            else "There is a mask payload, and no objects are asked for; add objects to outputs, or leave the mask out.",
         )
-    found: dict[str, tuple[Payload, memoryview]] = {}
-    for payload, buffer in zip(infer.payloads, payloads, strict=True):
+    width, height = image.payload.width, image.payload.height
+    if mask is not None and (mask.payload.width, mask.payload.height) != (width, height):
+        raise RequestError(
+            ErrorCode.SIZE_MISMATCH,
+            f"The mask is {mask.payload.width}x{mask.payload.height} and the image {width}x{height}; render both at one size.",
+        )
+    depth = "depth" in infer.outputs
+    if depth and width * height * BYTES_PER_PIXEL > limits.max_answer_bytes:
+        raise RequestError(
+            ErrorCode.TOO_LARGE,
+            f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL} bytes; this server answers at most "
+            f"{limits.max_answer_bytes}: send a smaller picture.",
+        )
+    return InferRequest(
+        image=image,
+        mask=mask,
+        depth=depth,
+        camera=infer.camera.intrinsics(width, height) if infer.camera is not None else None,
+        camera_source=CameraSource(infer.camera_source or "given"),
+        deadline_s=infer.deadline_ms / 1000.0 if infer.deadline_ms is not None else None,
+    )
+
+
+def _check_outputs(infer: InferHeader) -> None:
+    unknown = [name for name in infer.outputs if name not in OUTPUTS]
+    if unknown:
+        raise RequestError(
+            ErrorCode.UNSUPPORTED, f"The output {unknown[0][:40]!r} is not known; this version answers {' and '.join(OUTPUTS)}."
+        )
+    if not infer.outputs:
+        raise RequestError(ErrorCode.BAD_HEADER, f"The list of outputs is empty; ask for {' or '.join(OUTPUTS)}, or leave it out.")
+    if infer.camera_source is not None and infer.camera is None:
+        raise RequestError(ErrorCode.BAD_HEADER, "There is a camera_source without a camera; send the camera, or leave both out.")
+
+
+def _match(described: Sequence[Payload], payloads: Sequence[memoryview], limits: ServerLimits) -> dict[str, Picture]:
+    """The payloads by name, each one checked for itself."""
+    if len(described) != len(payloads):
+        raise RequestError(
+            ErrorCode.BAD_FRAME, f"The header describes {len(described)} payloads and {len(payloads)} payload frames followed."
+        )
+    found: dict[str, Picture] = {}
+    for payload, buffer in zip(described, payloads, strict=True):
         if payload.name not in _KNOWN:
             raise RequestError(
                 ErrorCode.UNSUPPORTED, f"The payload {payload.name[:40]!r} is not known; this version takes image and mask."
@@ -75,24 +137,8 @@ def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, li
             raise RequestError(ErrorCode.BAD_HEADER, f"The payload {payload.name!r} is described twice.")
         _check_encoding(payload)
         _check_size(payload, len(buffer), limits)
-        found[payload.name] = (payload, buffer)
-    for name in _KNOWN:
-        if name not in found:
-            raise RequestError(ErrorCode.BAD_HEADER, f"There is no {name} payload; send an image and a mask.")
-    (image, image_bytes), (mask, mask_bytes) = found["image"], found["mask"]
-    if (mask.width, mask.height) != (image.width, image.height):
-        raise RequestError(
-            ErrorCode.SIZE_MISMATCH,
-            f"The mask is {mask.width}x{mask.height} and the image {image.width}x{image.height}; render both at one size.",
-        )
-    return InferRequest(
-        image=image,
-        image_bytes=image_bytes,
-        mask=mask,
-        mask_bytes=mask_bytes,
-        camera=infer.camera.intrinsics(image.width, image.height) if infer.camera is not None else None,
-        deadline_s=infer.deadline_ms / 1000.0 if infer.deadline_ms is not None else None,
-    )
+        found[payload.name] = Picture(payload, buffer)
+    return found
 
 
 def _check_encoding(payload: Payload) -> None:
@@ -143,15 +189,15 @@ def _check_size(payload: Payload, size: int, limits: ServerLimits) -> None:
         )
 
 
-def _rows(payload: Payload, buffer: memoryview, dtype: str) -> npt.NDArray[Any]:
+def _rows(picture: Picture, dtype: str) -> npt.NDArray[Any]:
     """The pixels as they lie in the buffer, (H,W,C), not copied."""
-    item = np.dtype(dtype)
+    payload, item = picture.payload, np.dtype(dtype)
     pixel = item.itemsize * payload.channels
     stride = payload.width * pixel if payload.stride is None else payload.stride
     return np.ndarray(
-        (payload.height, payload.width, payload.channels), dtype=item, buffer=buffer, strides=(stride, pixel, item.itemsize)
+        (payload.height, payload.width, payload.channels), dtype=item, buffer=picture.data, strides=(stride, pixel, item.itemsize)
     )
 
 
-def _upright(payload: Payload, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return rows[::-1] if payload.origin == "bottom_left" else rows
+def _upright(picture: Picture, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return rows[::-1] if picture.payload.origin == "bottom_left" else rows

@@ -7,9 +7,10 @@ import ipaddress
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import zmq
@@ -29,8 +30,9 @@ from .framing import (
     unpack_prefix,
 )
 from .headers import CAPABILITIES, PlainHeader, RequestError, parse_header
+from .maps import OUTPUTS
 from .payloads import MASK_DTYPES, ServerLimits, parse_infer
-from .worker import InferWorker, Job, ReplyTo, error_header
+from .worker import CANCELLED, InferWorker, Job, ReplyTo, error_header
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Counters:
     errors: int = 0
     garbage: int = 0
     overloaded: int = 0
+    cancelled: int = 0
     client_gone: int = 0
 
 
@@ -182,7 +185,7 @@ class BridgeServer:
                 ready = dict(poller.poll())
                 # Finished work first: it frees a place that a waiting request may take.
                 if inbox in ready:
-                    stopping = self._on_inbox(router, inbox.recv_multipart())
+                    stopping = self._on_inbox(router, inbox.recv_multipart(copy=False))
                 if router in ready:
                     self._on_request(router, worker)
         finally:
@@ -190,14 +193,15 @@ class BridgeServer:
             inbox.close(linger=0)
             self._worker_ended = worker.stop(abandon=True, timeout_s=_ABANDON_S)
 
-    def _on_inbox(self, router: zmq.Socket[bytes], frames: list[bytes]) -> bool:
+    def _on_inbox(self, router: zmq.Socket[bytes], frames: list[zmq.Frame]) -> bool:
         """True when serving must end now."""
-        if frames[0] == b"reply":
+        word = frames[0].bytes
+        if word == b"reply":
             self._in_flight -= 1
             self._send(router, frames[1:])
-        elif frames[0] == b"drain":
+        elif word == b"drain":
             self._draining = True
-        return frames[0] == b"stop"
+        return word == b"stop"
 
     def _on_request(self, router: zmq.Socket[bytes], worker: InferWorker) -> None:
         message = _receive(router, self._limits)
@@ -221,10 +225,10 @@ class BridgeServer:
                 self._accept(reply_to, parts, worker)
                 return
             parse_header(parts[2].bytes, PlainHeader)
-            header = self._answer(prefix.kind)
+            header = self._cancel(router, reply_to, worker) if prefix.kind == Kind.CANCEL else self._answer(prefix.kind)
         except RequestError as error:
             self._counters.errors += 1
-            header = error_header(error.code, error.message, error.retryable)
+            header = error_header(error)
         self._send(router, reply_to.frames(header))
 
     def _check_envelope(self, prefix: Prefix, message: _Message) -> None:
@@ -257,6 +261,15 @@ class BridgeServer:
         self._in_flight += 1
         worker.submit(Job(reply_to, request, time.monotonic()))
 
+    def _cancel(self, router: zmq.Socket[bytes], reply_to: ReplyTo, worker: InferWorker) -> bytes:
+        """End the client's own request of the same id, wherever it is."""
+        dropped, stopping = worker.cancel(reply_to.route[0], reply_to.request_id)
+        for job in dropped:
+            self._in_flight -= 1
+            self._send(router, job.reply_to.frames(error_header(CANCELLED)))
+        self._counters.cancelled += len(dropped) + stopping
+        return pack_header({"status": "ok", "state": "stopping" if stopping else "dropped" if dropped else "unknown"})
+
     def _answer(self, kind: int) -> bytes:
         model = self._engine.model_id
         if kind == Kind.HELLO:
@@ -270,6 +283,7 @@ class BridgeServer:
                     "capabilities": CAPABILITIES,
                     "encodings": ["raw"],
                     "mask_dtypes": list(MASK_DTYPES),
+                    "outputs": list(OUTPUTS),
                     "max_in_flight": self._max_in_flight,
                     "max_header_bytes": MAX_HEADER_BYTES,
                     **asdict(self._limits),
@@ -279,14 +293,15 @@ class BridgeServer:
             state = {"live": True, "ready": not self._draining, "in_flight": self._in_flight, "max_in_flight": self._max_in_flight}
             return pack_header({"status": "ok", **state, "uptime_s": round(time.monotonic() - self._started_at, 3)})
         if kind == Kind.MODELS:
-            return pack_header({"status": "ok", "models": [{"id": model, "ready": True}]})
+            about = {"id": model, "ready": True, "kind": str(self._engine.kind), "needs_camera": self._engine.needs_camera}
+            return pack_header({"status": "ok", "models": [about]})
         if kind == Kind.STATS:
             return pack_header({"status": "ok", "counters": asdict(self._counters)})
         raise RequestError(ErrorCode.UNSUPPORTED, f"This server (protocol {PROTOCOL_VERSION}) knows no requests of kind {kind}.")
 
-    def _send(self, router: zmq.Socket[bytes], frames: list[bytes]) -> None:
+    def _send(self, router: zmq.Socket[bytes], frames: Sequence[Any]) -> None:
         try:
-            router.send_multipart(frames, flags=zmq.NOBLOCK)
+            router.send_multipart(frames, flags=zmq.NOBLOCK, copy=False)
             self._counters.answered += 1
         except (zmq.Again, zmq.ZMQError):
             # EHOSTUNREACH: it disconnected. EAGAIN: it stopped reading. Either way nobody waits for this answer.

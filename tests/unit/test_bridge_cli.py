@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthbridge.engines import CameraIntrinsics
+from depthbridge.engines import CameraIntrinsics, DepthKind
 from depthbridge.engines.engine import DepthEngine
-from depthbridge.unity_bridge.client import DepthClient
+from depthbridge.unity_bridge.client import DepthClient, RemoteEstimator
 from depthbridge.unity_bridge.errors import RefusedError
 from depthbridge.unity_bridge.measure import measure_objects
 from support import onnx_models
@@ -101,13 +101,22 @@ def test_serve_says_where_answers_and_stops_cleanly(metric_model, number):
         assert "stopped after 3 answers" in process.stderr.read()
 
 
-def test_serve_refuses_what_it_cannot_do_in_one_line(metric_model, relative_model):
+def test_serve_answers_maps_of_a_model_without_metres_and_says_that_it_has_none(relative_model):
+    with serving("--model", relative_model, "--bind", "tcp://127.0.0.1:0") as (process, endpoint):
+        assert "choose a metric model" in process.stderr.readline()
+        with RemoteEstimator(endpoint, timeout_s=60) as remote, DepthEngine.open(relative_model) as engine:
+            assert (remote.kind, remote.needs_camera) == (DepthKind.DISPARITY, False)
+            assert remote.estimate(picture(), CAMERA).values.tobytes() == engine.estimate(picture(), CAMERA).values.tobytes()
+        with DepthClient(endpoint, timeout_s=20) as client, pytest.raises(RefusedError, match="choose a metric model"):
+            client.measure(picture(), CAMERA, objects_mask())
+
+
+def test_serve_refuses_what_it_cannot_do_in_one_line(metric_model):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         for arguments, words in (
             (("--model", metric_model, "--bind", busy), "in use"),
             (("--model", metric_model, "--bind", "tcp://0.0.0.0:0"), "loopback"),
-            (("--model", relative_model, "--bind", "tcp://127.0.0.1:0"), "choose a metric model"),
             (("--model", "no-such-model"), "no-such-model"),
         ):
             done = run("serve", *arguments)

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import zmq
 
 from depthbridge.engines import CameraSource, DepthKind, DepthMap
 from depthbridge.unity_bridge.framing import PROTOCOL_VERSION, ErrorCode, Kind, pack_message, unpack_prefix
 from depthbridge.unity_bridge.headers import CAPABILITIES
-from depthbridge.unity_bridge.payloads import MASK_DTYPES
+from depthbridge.unity_bridge.maps import LAYERS, OUTPUTS
+from depthbridge.unity_bridge.payloads import MASK_DTYPES, ServerLimits
 from depthbridge.unity_bridge.server import BridgeServer
+from support.bridge_peers import dealer, exchange
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -23,8 +25,10 @@ class TwoMetresLeftThreeRight:
     """The engine of the document's example."""
 
     model_id = "example"
+    kind = DepthKind.METRIC
+    needs_camera = False
 
-    def estimate(self, image, camera=None):
+    def estimate(self, image, camera=None, *, cancel=None):
         depth = np.full(image.shape[:2], 3, np.float32)
         depth[:, : image.shape[1] // 2] = 2
         return DepthMap(depth, DepthKind.METRIC, depth > 0, None, None, camera, self.model_id, CameraSource.GIVEN)
@@ -57,24 +61,41 @@ def test_the_example_is_what_the_code_makes():
 
 
 def test_the_example_gets_the_answer_it_shows():
-    context = zmq.Context()
-    with BridgeServer(TwoMetresLeftThreeRight(), "tcp://127.0.0.1:0") as server, context.socket(zmq.DEALER) as dealer:
-        dealer.linger, dealer.rcvtimeo = 0, 5000
-        dealer.connect(server.endpoint)
-        dealer.send_multipart(frames_of(block("example request")))
-        reply = dealer.recv_multipart()
+    with BridgeServer(TwoMetresLeftThreeRight(), "tcp://127.0.0.1:0") as server, dealer(server.endpoint) as raw:
+        reply, _ = exchange(raw, frames_of(block("example request")))
         shown = frames_of(block("example reply"))
         assert reply[:2] == shown[:2] and len(reply) == len(shown) == 3
         got, want = json.loads(reply[2]), json.loads(shown[2])
         assert list(got) == list(want) and list(got["timing_ms"]) == list(want["timing_ms"])
         assert json.dumps(got["result"]) == json.dumps(want["result"])  # order of keys and spelling of numbers included
-        dealer.send_multipart(pack_message(Kind.HELLO, b"1", {}))
-        assert set(json.loads(dealer.recv_multipart()[2])) == set(json.loads(block("hello reply")))
-        dealer.send_multipart(pack_message(Kind.HEALTH, b"1", {}))
-        assert set(json.loads(dealer.recv_multipart()[2])) == set(json.loads(block("health reply")))
-        dealer.send_multipart(pack_message(Kind.STATS, b"1", {}))
-        assert json.loads(dealer.recv_multipart()[2])["counters"].keys() == json.loads(block("stats reply"))["counters"].keys()
-    context.term()
+        assert set(exchange(raw, pack_message(Kind.HELLO, b"1", {}))[1]) == set(json.loads(block("hello reply")))
+        assert set(exchange(raw, pack_message(Kind.HEALTH, b"1", {}))[1]) == set(json.loads(block("health reply")))
+        assert exchange(raw, pack_message(Kind.MODELS, b"1", {}))[1] == json.loads(block("models reply"))
+        assert exchange(raw, pack_message(Kind.STATS, b"1", {}))[1]["counters"].keys() == json.loads(block("stats reply"))["counters"].keys()
+
+
+def test_the_example_of_a_map_gets_the_answer_it_shows():
+    request, shown = frames_of(block("map request")), frames_of(block("map reply"))
+    assert request == pack_message(Kind.INFER, b"43", json.loads(request[2]), request[3:])
+    with BridgeServer(TwoMetresLeftThreeRight(), "tcp://127.0.0.1:0") as server, dealer(server.endpoint) as raw:
+        reply, got = exchange(raw, request)
+        want = json.loads(shown[2])
+        assert reply[:2] == shown[:2] and reply[3:] == shown[3:]
+        assert list(got) == list(want) and list(got["timing_ms"]) == list(want["timing_ms"])
+        assert json.dumps((got["result"], got["payloads"])) == json.dumps((want["result"], want["payloads"]))
+        # It was answered, so there is nothing left to cancel.
+        reply, got = exchange(raw, frames_of(block("cancel request")))
+        assert reply[1] == request[1] and unpack_prefix(reply[0]).kind == Kind.CANCEL and got == {"status": "ok", "state": "unknown"}
+
+
+def test_what_the_document_says_of_a_map_is_all_there_is():
+    for name, dtype in LAYERS.items():
+        assert f"| `{name}` | `{dtype}` |" in DOCUMENT
+    for name in (*DepthKind, *OUTPUTS, *json.loads(frames_of(block("map reply"))[2])["result"]["depth"]):
+        assert f"`{name}`" in DOCUMENT
+    limits = json.loads(block("hello reply"))
+    assert {name: limits[name] for name in asdict(ServerLimits())} == asdict(ServerLimits())
+    assert limits["capabilities"] == list(CAPABILITIES) and limits["outputs"] == list(OUTPUTS)
 
 
 def test_the_short_client_runs():
