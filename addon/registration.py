@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "ui.settings",
     "ui.remote_operators",
     "ui.build_operators",
+    "ui.model_operators",
     "ui.panels",
     "ui.model_panel",
 )
