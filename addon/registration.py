@@ -21,6 +21,7 @@ MODULES: tuple[str, ...] = (
     "ui.model_operators",
     "ui.panels",
     "ui.model_panel",
+    "command_line",
 )
 
 

@@ -91,13 +91,14 @@ def command(out: Path, seed: int | None, model: str, device: str, force: bool) -
 
 def _picture(engine: DepthEngine, scene_module: Any, out: Path, force: bool, console: Console) -> DepthMap:
     """The artist's door: the sample picture as preview, .blend, .glb, and a still from beside its camera."""
+    from ..addon.jobs.pipeline import Picture, estimate_for_build
+    from ..addon.options import BuildOptions
     from ..engines.export.glb import write_glb
     from ..engines.export.preview import write_preview
     from ..engines.images import decode_image
-    from .scene import estimate_for_scene
 
     picture = decode_image(SAMPLE_PICTURE)
-    depth = estimate_for_scene(engine, picture, None)
+    depth: DepthMap = estimate_for_build(engine, Picture(picture.rgb, picture.exif_camera))
     assert depth.stage_ms is not None
     median = float(np.median(depth.values[depth.valid]))
     console.print(
@@ -107,12 +108,12 @@ def _picture(engine: DepthEngine, scene_module: Any, out: Path, force: bool, con
     write_preview(out / "preview.png", depth, overwrite=force)
     write_glb(out / "scene.glb", depth, picture.rgb, max_vertices=_MAX_VERTICES, overwrite=force)
     scene_module.start_empty_file()
-    built = scene_module.build_scene(depth, picture.rgb, max_vertices=_MAX_VERTICES, name=SAMPLE_PICTURE.stem)
+    built = scene_module.build_scene(depth, picture.rgb, BuildOptions(max_vertices=_MAX_VERTICES), name=SAMPLE_PICTURE.stem)
     scene_module.save_blend(out / "scene.blend", overwrite=force)
     render = addon_module("render")
     aside = render.add_shifted_camera(built.camera, right=_STEP_ASIDE * median, up=_STEP_ASIDE * median / 2, look_at_depth=median)
     render.render_still(out / "still.png", camera=aside, percentage=75, overwrite=force)
-    console.print(f"[bold]Scene[/bold]   {built.vertices:,} vertices, {built.faces:,} faces: scene.blend, scene.glb, still.png")
+    console.print(f"[bold]Scene[/bold]   {built.vertices:,} vertices: scene.blend, scene.glb, still.png")
     return depth
 
 
