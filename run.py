@@ -4,10 +4,13 @@
 
     python3 run.py demo              the whole program once, into demo-out/
     python3 run.py test [ARGS...]    lint, types and all tests; with ARGS, pytest with those
+    python3 run.py extension ...     the zip that Blender installs: --platform linux-x64|windows-x64|macos-arm64; --help has more
+    python3 run.py extension-repo    every zip with an index, a repository for Blender on any web server
     python3 run.py estimate ...      any other word is a sub-command of `depthbridge`
 
-    --python 3.11|3.13   use this version (an environment of its own beside .venv)
-    --runtime cpu|cuda   which onnxruntime to install (default cpu)
+    --python 3.11|3.13       use this version (an environment of its own beside .venv)
+    --blender 4.2|4.5|5.2    use this Blender's module and its Python; 4.2 with the numpy that it ships
+    --runtime cpu|cuda       which onnxruntime to install (default cpu)
 
 Standard library alone, and old enough in its syntax that an old Python gets a sentence and not a SyntaxError.
 """
@@ -23,22 +26,27 @@ import tempfile
 
 # Blender publishes its `bpy` wheels for these alone (4.5 LTS and 5.2 LTS); the rest of the project runs on 3.11 and later.
 FITTING = ("3.13", "3.11")
+# Blender -> its Python, the extra that brings its module, and the folder of an environment that nothing else may share.
+BLENDERS = {"4.2": ("3.11", "blender42", ".venv-blender-4.2"), "4.5": ("3.11", "blender", None), "5.2": ("3.13", "blender", None)}
+PACKAGING = ("extension", "extension-repo")
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP = "depthbridge-install.json"
 
 
 def main(arguments):
-    wanted, runtime = None, "cpu"
+    wanted, runtime, blender = None, "cpu", None
     while arguments and arguments[0].startswith("--"):
         option = arguments.pop(0)
         if option == "--help":
             print(__doc__)
             return 0
-        if option not in ("--python", "--runtime") or not arguments:
+        if option not in ("--python", "--runtime", "--blender") or not arguments:
             return fail("%s is not understood; `python3 run.py --help` lists what is." % option)
         value = arguments.pop(0)
         if option == "--python":
             wanted = value
+        elif option == "--blender":
+            blender = value
         else:
             runtime = value
     if not arguments or arguments[0] == "-h":
@@ -48,13 +56,20 @@ def main(arguments):
         return fail("--python takes %s: Blender's module exists for these alone." % " or ".join(FITTING))
     if runtime not in ("cpu", "cuda"):
         return fail("--runtime takes cpu or cuda.")
+    if blender is not None and blender not in BLENDERS:
+        return fail("--blender takes %s: those are the long-term releases with a module." % ", ".join(sorted(BLENDERS)))
+    own_python, extra, apart = BLENDERS[blender] if blender else (wanted, "blender", None)
+    if wanted not in (None, own_python):
+        return fail("Blender %s has Python %s, not %s; leave --python out." % (blender, own_python, wanted))
     command, rest = arguments[0], arguments[1:]
-    extras = [runtime, "blender"] + (["dev"] if command == "test" else [])
-    python = environment(wanted, extras)
+    extras = [runtime, extra] + (["dev"] if command == "test" else [])
+    python = environment(own_python, extras, apart)
     if python is None:
         return 2
     if command == "test":
         return test(python, rest)
+    if command in PACKAGING:
+        return subprocess.call([python, "-m", "depthbridge.packaging.main", command] + rest)
     if command == "demo" and not any(word in ("--out", "-h", "--help") or word.startswith("--out=") for word in rest):
         rest = ["--out", free_folder("demo-out")] + rest
     return subprocess.call([python, "-m", "depthbridge.cli.main", command] + rest)
@@ -63,16 +78,20 @@ def main(arguments):
 # ---- the environment ------------------------------------------------------------------------------------------------
 
 
-def environment(wanted, extras):
-    """The Python of an environment that has the project with `extras`; None when there cannot be one (it has been said why)."""
-    folder = os.path.join(ROOT, ".venv")
+def environment(wanted, extras, apart=None):
+    """The Python of an environment that has the project with `extras`; None when there cannot be one (it has been said why).
+
+    `apart` names the folder of one that is shared with no other set of extras.
+    """
+    folder = os.path.join(ROOT, apart or ".venv")
     version = environment_version(folder)
-    stranger = version not in FITTING if version else os.path.exists(os.path.join(folder, "pyvenv.cfg"))
+    fitting = (wanted,) if apart else FITTING
+    stranger = version not in fitting if version else os.path.exists(os.path.join(folder, "pyvenv.cfg"))
     if stranger:
         say("%s is of another Python (%s) or broken; it is left alone." % (folder, version or "which does not start"))
-        folder = os.path.join(ROOT, ".venv-depthbridge")
+        folder += "-depthbridge"
         version = environment_version(folder)
-    if version and wanted and version != wanted:
+    if version and wanted and version != wanted and not apart:
         folder = os.path.join(ROOT, ".venv-" + wanted)
         version = environment_version(folder)
     if version is None:
@@ -214,7 +233,7 @@ def types(python):
     """mypy sees the package through a link of its own name: the checkout may have any."""
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(ROOT, os.path.join(folder, "depthbridge"), target_is_directory=True)
-        packages = [word for name in ("engines", "unity_bridge", "cli", "models") for word in ("-p", "depthbridge." + name)]
+        packages = [word for name in ("engines", "unity_bridge", "cli", "models", "packaging") for word in ("-p", "depthbridge." + name)]
         places = ["--config-file", os.path.join(ROOT, "pyproject.toml"), "--cache-dir", os.path.join(ROOT, ".mypy_cache")]
         return subprocess.call([python, "-m", "mypy"] + places + packages, cwd=folder)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("addon", "cli", "engines", "models", "unity_bridge")
+PACKAGES = ("addon", "cli", "engines", "models", "packaging", "unity_bridge")
 
 # Package -> what of the project it may import, and which third-party modules are its alone.
 MAY_IMPORT = {
@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "addon": {"addon", "engines", "unity_bridge"},
     "cli": {"cli", "addon", "engines", "unity_bridge"},
     "models": {"models", "engines"},
+    "packaging": {"packaging", "engines"},
 }
 OWNERS = {
     "bpy": {"addon", "models/training"},
@@ -27,7 +28,7 @@ OWNERS = {
     "mathutils": {"addon", "models/training"},
     "zmq": {"unity_bridge"},
     "torch": {"models/training"},
-    "click": {"cli", "models/training"},
+    "click": {"cli", "models/training", "packaging"},
     "rich": {"cli", "models/training"},
 }
 
@@ -82,6 +83,12 @@ def test_third_parties_stay_at_their_door() -> None:
             if owners is not None and not any(home.startswith(owner + "/") for owner in owners):
                 broken.append(f"{home} imports {name}")
     assert not broken
+
+
+def test_packaging_does_not_hide_the_package_of_that_name() -> None:
+    """pytest needs PyPI's ``packaging``; without an ``__init__.py`` our folder gives way to it, wherever Python is started."""
+    code = "import packaging.version, depthbridge.packaging.main; print(packaging.__file__ is not None)"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "True"
 
 
 def test_shipped_code_never_imports_the_training_code() -> None:

@@ -37,7 +37,7 @@ def test_no_fitting_interpreter_is_one_sentence_and_leaves_nothing(checkout: Pat
     assert sorted(path.name for path in checkout.iterdir() if path.name != "__pycache__") == ["pyproject.toml", "run.py"]
 
 
-@pytest.mark.parametrize("arguments", [["--python", "3.12", "demo"], ["--runtime", "tpu", "demo"], ["--nonsense"], ["--python"]])
+@pytest.mark.parametrize("arguments", [["--python", "3.12", "demo"], ["--runtime", "tpu", "demo"], ["--nonsense"], ["--python"], ["--blender", "3.6", "demo"], ["--blender", "4.2", "--python", "3.13", "demo"]])
 def test_bad_options_are_one_sentence(arguments: list[str], checkout: Path) -> None:
     result = run(checkout, f"sys.exit(run.main({arguments!r}))")
     assert result.returncode == 2
@@ -84,6 +84,46 @@ def test_a_second_start_installs_nothing(checkout: Path) -> None:
         "open('pyproject.toml', 'a').write('\\n'); run.install('.venv', ['cpu']); print(len(calls))"
     )
     assert run(checkout, code).stdout.splitlines() == ["0", "blender,cpu,dev]", "2"]
+
+
+RECORD = (
+    "calls = []; run.find_interpreter = lambda versions: ('python', versions[0]);"
+    "run.subprocess.call = lambda command, **named: calls.append(command) or 0;"
+    "run.install = lambda folder, extras: calls.append([run.os.path.basename(folder), *extras]) or 'python'; {}; print(*calls, sep='\\n')"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "folder", "extra"),
+    [
+        (["--blender", "4.2"], ".venv-blender-4.2", "blender42"),
+        (["--blender", "4.5"], ".venv", "blender"),
+        (["--blender", "5.2"], ".venv", "blender"),
+        ([], ".venv", "blender"),
+    ],
+)
+def test_the_oldest_blender_has_an_environment_of_its_own(options: list[str], folder: str, extra: str, checkout: Path) -> None:
+    """Its numpy is pinned, and two versions of bpy cannot share one."""
+    lines = run(checkout, RECORD.format(f"run.main([*{options!r}, 'scene', 'photo.jpg'])")).stdout.splitlines()
+    assert lines[-2] == str([folder, "cpu", extra])
+
+
+def test_a_broken_environment_of_the_oldest_blender_is_not_replaced_by_a_shared_one(checkout: Path) -> None:
+    (checkout / ".venv-blender-4.2").mkdir()
+    (checkout / ".venv-blender-4.2" / "pyvenv.cfg").write_text("home = /nowhere\n")
+    lines = run(checkout, RECORD.format("run.main(['--blender', '4.2', 'demo'])")).stdout.splitlines()
+    assert ".venv-blender-4.2-depthbridge" in lines[-2]
+
+
+@pytest.mark.parametrize("command", ["extension", "extension-repo"])
+def test_packaging_gets_its_own_words(command: str, checkout: Path) -> None:
+    """Also those that run.py itself knows: there --python means the Python that the zip is for."""
+    lines = run(checkout, RECORD.format(f"run.main([{command!r}, '--platform', 'linux-x64', '--python', '3.14'])")).stdout.splitlines()
+    assert lines[-1] == str(["python", "-m", "depthbridge.packaging.main", command, "--platform", "linux-x64", "--python", "3.14"])
+
+
+def test_the_demo_and_the_tests_are_not_taken_for_packaging(checkout: Path) -> None:
+    assert "depthbridge.cli.main" in run(checkout, RECORD.format("run.main(['demo'])")).stdout
 
 
 def test_results_of_an_earlier_demo_stay(checkout: Path) -> None:
