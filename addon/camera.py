@@ -28,6 +28,14 @@ def add_camera(camera: CameraIntrinsics, name: str) -> bpy.types.Object:
     return placed
 
 
+def add_camera(scene: bpy.types.Scene, camera: CameraIntrinsics, name: str) -> bpy.types.Object:
+    """A camera object with ``camera``'s intrinsics at the origin; it becomes the scene's camera and sets the scene's render size."""
+    placed = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    set_intrinsics(placed, camera)
+    match_render(scene, placed, camera)
+    return placed
+
+
 def set_flat(camera_object: bpy.types.Object, side: float) -> None:
     """No perspective: a flat picture whose longer side is ``side`` units fills the frame."""
     data: Any = camera_object.data

@@ -6,24 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-import numpy as np
-import numpy.typing as npt
 
 from .compat import new_node_material
-
-
-def add_photo(image: npt.NDArray[np.uint8], name: str) -> bpy.types.Image:
-    """uint8 RGB (H,W,3), upright, as an image stored inside the .blend (lossless PNG)."""
-    height, width = image.shape[:2]
-    photo = bpy.data.images.new(name, width, height, alpha=False)
-    pixels = np.ones((height, width, 4), dtype=np.float32)
-    # Blender's first row is the bottom one.
-    pixels[..., :3] = image[::-1]
-    pixels[..., :3] /= 255.0
-    photo.pixels.foreach_set(pixels.ravel())
-    photo.file_format = "PNG"
-    photo.pack()
-    return photo
 
 
 def photo_material(photo: bpy.types.Image, name: str) -> bpy.types.Material:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.render import add_shifted_camera, render_still
 from depthbridge.addon.scene import build_scene, start_empty_file
 from depthbridge.engines.camera import CameraIntrinsics
@@ -29,7 +30,7 @@ def test_the_photo_comes_back_byte_for_byte_inside_its_blocks(as_: str, tmp_path
     camera = CAMERAS["off centre"]
     image = blocks(160, 120)
     start_empty_file()
-    build_scene(depth_map(wavy_depth(camera, disc=False), camera), image, as_=as_)
+    build_scene(depth_map(wavy_depth(camera, disc=False), camera), image, BuildOptions(as_=BuildAs(as_)))
     seen = still(tmp_path / "still.png").astype(int)
     rows, columns = np.mgrid[0:120, 0:160]
     inside = (np.abs(rows % 20 - 9.5) < 7) & (np.abs(columns % 20 - 9.5) < 7)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depthbridge.addon.camera import set_intrinsics
+from depthbridge.addon.camera import match_render, set_intrinsics
+from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.scene import build_scene
 from depthbridge.addon.truth import render_depth
 from depthbridge.engines.camera import CameraIntrinsics
@@ -60,7 +61,9 @@ def test_invalid_pixels_and_jumps_stay_open() -> None:
     valid[:40] = False
     built = build_scene(depth_map(values, camera, valid=valid), picture(camera.width, camera.height))
     # Through four times as many pixels, since at the centres of the first ones a quad across the jump would show its corners only.
-    set_intrinsics(built.camera, bpy.context.scene, camera.resized(camera.width * 4, camera.height * 4))
+    finer = camera.resized(camera.width * 4, camera.height * 4)
+    set_intrinsics(built.camera, finer)
+    match_render(bpy.context.scene, built.camera, finer)
     seen = render_depth()
     assert not seen[: 40 * 4].any()
     surfaces = np.array([0.0, 2.0, 3.0])
@@ -73,7 +76,7 @@ def test_invalid_pixels_and_jumps_stay_open() -> None:
 def test_a_limit_on_vertices_thins_the_surface_and_keeps_its_depth() -> None:
     camera = CAMERAS["tall pixels"]
     values = wavy_depth(camera, disc=False)
-    built = build_scene(depth_map(values, camera), picture(camera.width, camera.height), max_vertices=3000)
+    built = build_scene(depth_map(values, camera), picture(camera.width, camera.height), BuildOptions(max_vertices=3000))
     assert built.vertices <= 3000
     assert built.stride == 3
     seen = render_depth()
@@ -84,8 +87,7 @@ def test_a_limit_on_vertices_thins_the_surface_and_keeps_its_depth() -> None:
 def test_points_seen_from_their_own_camera_leave_no_gaps() -> None:
     camera = CAMERAS["tall pixels"]
     values = wavy_depth(camera, disc=False)
-    built = build_scene(depth_map(values, camera), picture(camera.width, camera.height), as_="points")
-    assert built.object.type == "POINTCLOUD"
+    built = build_scene(depth_map(values, camera), picture(camera.width, camera.height), BuildOptions(as_=BuildAs.POINTS))
     seen = render_depth()
     assert (seen > 0).mean() > 0.999
     # A point is a ball: its front is one radius, 0.75 pixels, nearer, and on a slope a neighbour's ball may stand before it.

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from depthbridge.addon.camera import read_intrinsics
+from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.scene import build_scene, save_blend, start_empty_file
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.depth_map import DepthKind
@@ -26,7 +27,7 @@ CAMERA = CAMERAS["tall pixels"]
 def test_a_saved_scene_opens_again_with_everything(as_: str, tmp_path: Path) -> None:
     image = picture(160, 120)
     start_empty_file()
-    build_scene(depth_map(wavy_depth(CAMERA), CAMERA), image, as_=as_, name="Café 1")
+    build_scene(depth_map(wavy_depth(CAMERA), CAMERA), image, BuildOptions(as_=BuildAs(as_)), name="Café 1")
     path = tmp_path / "über scene.blend"
     save_blend(path)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
@@ -92,7 +93,6 @@ def names_in_file() -> set[str]:
 @pytest.mark.parametrize(
     ("fault", "error", "message"),
     [
-        ("disparity", DepthKindError, "disparity.*convert"),
         ("all sky", DepthKindError, "nothing to build"),
         ("other picture", ImageError, "160x120"),
         ("grey picture", ImageError, "RGB"),
@@ -106,9 +106,7 @@ def test_what_cannot_be_built_is_refused_and_leaves_the_file_as_it_was(
     build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120), name="mine")
     before, camera_before = names_in_file(), bpy.context.scene.camera
     depth, image, limit = depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120), 1_000_000
-    if fault == "disparity":
-        depth = replace(depth, kind=DepthKind.DISPARITY)
-    elif fault == "all sky":
+    if fault == "all sky":
         depth = replace(depth, valid=np.zeros_like(depth.valid))
     elif fault == "other picture":
         image = picture(120, 160)
@@ -119,7 +117,7 @@ def test_what_cannot_be_built_is_refused_and_leaves_the_file_as_it_was(
     elif fault == "endless pixels":
         depth = replace(depth, camera=CameraIntrinsics(50000, 90, 80, 60, 160, 120))
     with pytest.raises(error, match=message):
-        build_scene(depth, image, max_vertices=limit)
+        build_scene(depth, image, BuildOptions(max_vertices=limit))
     assert names_in_file() == before
     assert bpy.context.scene.camera == camera_before
 
