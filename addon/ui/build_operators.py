@@ -16,7 +16,8 @@ from ..jobs.progress import Pace, Progress
 from ..jobs.worker import Done, Failed, unexpected
 from .requests import Wanted, wanted_from
 from .running_build import RunningBuild
-from .work import Outcome, add_outcome, show, work
+from .viewing import show
+from .work import Outcome, add_outcome, work
 
 _POLL_S = 0.1
 
@@ -118,7 +119,7 @@ class Build(bpy.types.Operator):
             self.report({"INFO"} if stopped else {"ERROR"}, "Stopped; nothing was built." if stopped else str(end.error))
             return {"CANCELLED"}
         try:
-            summary = add_outcome(context, wanted, end.result)
+            built, summary = add_outcome(context, wanted, end.result)
         except DepthbridgeError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -129,7 +130,7 @@ class Build(bpy.types.Operator):
         for note in end.result.notes:
             self.report({"INFO"}, note)
         self.report({"INFO"}, summary)
-        show(context, context.view_layer.objects.active)
+        show(context, built)
         return {"FINISHED"}
 
     def _show_progress(self, context: bpy.types.Context) -> None:

@@ -62,9 +62,9 @@ def _draw_source(layout: Any, context: bpy.types.Context, settings: Any) -> None
         if found.problem:
             draw_wrapped(column, context, found.problem, "ERROR")
         else:
-            column.label(text=f"{found.width} × {found.height} pixels")
+            column.label(text=f"{bpy.path.basename(found.path)}: {found.width} × {found.height}")
     elif settings.source == "IMAGE" and settings.image is not None:
-        column.label(text=f"{settings.image.size[0]} × {settings.image.size[1]} pixels")
+        column.label(text="{} × {} pixels".format(*settings.image.size))
 
 
 def _draw_build(layout: Any) -> None:
@@ -151,8 +151,6 @@ class BuildAsPanel(SidebarPanel, bpy.types.Panel):
         settings = settings_of(context)
         layout.row().prop(settings, "build_as", expand=True)
         column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
         if settings.build_as == "mesh":
             column.prop(settings, "backfill")
         elif settings.build_as == "relief":
@@ -160,7 +158,7 @@ class BuildAsPanel(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "displace")
         else:
             column.prop(settings, "radius")
-        scene = column.column()
+        scene = layout.column()
         scene.active = settings.source != "RENDER"
         scene.prop(settings, "set_up_scene")
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from ...engines.camera import CameraSource
@@ -33,8 +31,8 @@ def work(wanted: Wanted, report: Report, cancel: CancelToken, pace: Pace) -> Out
     return run(wanted.request, progress=report, cancel=cancel, pace=pace)
 
 
-def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) -> str:
-    """Add what was prepared to the open file, select it, and say in one line what it is. Raises and adds nothing."""
+def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) -> tuple[Built, str]:
+    """Add what was prepared to the open file and select it; what was added, and one line that says what it is. Raises and adds nothing."""
     prepared = outcome.prepared
     with all_or_nothing():
         built = build_objects(prepared, wanted.request.source.name, set_up_scene=wanted.set_up_scene)
@@ -45,7 +43,7 @@ def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) ->
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         select_alone(context, built.object)
-    return _summary(built, prepared)
+    return built, _summary(built, prepared)
 
 
 def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:
@@ -55,23 +53,6 @@ def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:
         other.select_set(False, view_layer=layer)
     item.select_set(True, view_layer=layer)
     layer.objects.active = item
-
-
-def show(context: bpy.types.Context, item: bpy.types.Object) -> None:
-    """Let the 3D View in which the build was asked for show the photo's colours, and all of the object. Nothing where there is no view."""
-    space, region = context.space_data, _window_region(context.area)
-    if not isinstance(space, bpy.types.SpaceView3D) or region is None:
-        return
-    if space.shading.type in ("SOLID", "WIREFRAME"):
-        # Solid shows no colours of points, and shades those of a photo.
-        space.shading.type = "MATERIAL"
-    if space.region_3d.view_perspective != "CAMERA":
-        with context.temp_override(area=context.area, region=region):
-            bpy.ops.view3d.view_selected()
-
-
-def _window_region(area: bpy.types.Area | None) -> Any:
-    return None if area is None else next((region for region in area.regions if region.type == "WINDOW"), None)
 
 
 def _summary(built: Built, prepared: Prepared) -> str:
