@@ -9,16 +9,14 @@ from types import FrameType
 
 import click
 
-_MIB = 1024 * 1024
-
 
 @click.command(name="serve")
 @click.option("--bind", default="tcp://127.0.0.1:5577", show_default=True, metavar="ADDRESS", help="Loopback address and port.")
 @click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="Model id, or a file.")
 @click.option("--device", default="auto", show_default=True, help="Where the model runs.")
 @click.option("--max-in-flight", default=4, show_default=True, type=click.IntRange(1, 1024), help="Frames in work at once.")
-@click.option("--max-message-mib", default=128, show_default=True, type=click.IntRange(1, 2048), help="Largest frame with its mask.")
-def command(bind: str, model: str, device: str, max_in_flight: int, max_message_mib: int) -> None:
+@click.option("--max-megapixels", default=36, show_default=True, type=click.IntRange(1, 200), help="Largest picture.")
+def command(bind: str, model: str, device: str, max_in_flight: int, max_megapixels: int) -> None:
     """Answer frames with the distances of their objects, and pictures with depth maps, over ZeroMQ.
 
     Distances take a metric model; maps are answered by any, and are what Blender's remote engine asks for. Stops on Ctrl-C or SIGTERM, after
@@ -31,7 +29,7 @@ def command(bind: str, model: str, device: str, max_in_flight: int, max_message_
     from ..unity_bridge.server import BridgeServer, loopback_address
 
     loopback_address(bind)  # before a model is loaded for nothing
-    limits = ServerLimits(max_message_bytes=max_message_mib * _MIB)
+    limits = ServerLimits.for_pixels(max_megapixels * 1_000_000)
     with DepthEngine.open(model, device=device) as engine:
         engine.warm_up()  # a model that cannot run is told now, and the first frame does not wait longer than the others
         server = BridgeServer(engine, bind, max_in_flight=max_in_flight, limits=limits)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +30,12 @@ from .connection import Connection, Reply
 from .errors import BridgeConnectionError, BridgeError, BridgeTimeoutError
 from .framing import DEFAULT_ENDPOINT, Kind
 from .maps import BYTES_PER_PIXEL, map_from_wire
+from .requests import Origin, describe_mask, image_array, infer_header, mask_array
 from .results import FrameResult
-
-Origin = Literal["top_left", "bottom_left"]
 
 DEFAULT_TIMEOUT_S = 300.0
 """Of a frame: a large model on a slow processor takes half a minute, and others may be before it. A server that dies is noticed at once."""
 
-_MASK_CODES = {"uint8": "u8", "uint16": "u16", "int32": "i32", "uint32": "u32"}
 # What is asked about the server itself is answered at once, also while an inference runs.
 _ABOUT_TIMEOUT_S = 10.0
 _SENDABLE_SOURCES = (CameraSource.GIVEN, CameraSource.EXIF, CameraSource.ASSUMED)
@@ -164,13 +162,12 @@ class DepthClient:
         demands that this model answers. Raises what the class says, and :class:`BridgeError` for arrays that cannot be sent.
         """
         deadline = self._deadline(timeout_s)
-        pixels, ids = _image_array(image), _mask_array(mask)
+        pixels, ids = image_array(image), mask_array(mask)
         height, width = pixels.shape[:2]
         if ids.shape != (height, width):
             raise BridgeError(f"The mask is {ids.shape[1]}x{ids.shape[0]} and the image {width}x{height}; render both at one size.")
-        header = _infer_header(pixels, origin, camera, model)
-        description = {"name": "mask", "dtype": _MASK_CODES[ids.dtype.name], "channels": 1, "origin": mask_origin or origin}
-        header["payloads"].append({**description, "width": width, "height": height, "encoding": "raw"})
+        header = infer_header(pixels, origin, camera, model)
+        header["payloads"].append(describe_mask(ids, mask_origin or origin))
         self._check_size(self._info or self.hello(), pixels.nbytes + ids.nbytes)
         reply = self._infer(header, (pixels, ids), deadline)
         try:
@@ -196,9 +193,9 @@ class DepthClient:
         for arrays that cannot be sent, pictures over the server's limits, and servers that answer no maps.
         """
         deadline = self._deadline(timeout_s)
-        pixels = _image_array(image)
+        pixels = image_array(image)
         height, width = pixels.shape[:2]
-        header = _infer_header(pixels, "top_left", camera, model)
+        header = infer_header(pixels, "top_left", camera, model)
         header |= {"outputs": ["depth"], "requires": ["depth_map"]}
         if camera is not None and camera_source is not CameraSource.GIVEN:
             if camera_source not in _SENDABLE_SOURCES:
@@ -211,7 +208,8 @@ class DepthClient:
         if width * height * BYTES_PER_PIXEL > info.max_answer_bytes:
             raise BridgeError(
                 f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL} bytes and the server at "
-                f"{self._connection.endpoint} answers at most {info.max_answer_bytes}; send a smaller picture."
+                f"{self._connection.endpoint} answers at most {info.max_answer_bytes}; send a smaller picture, or start the server with a "
+                "larger --max-megapixels."
             )
         reply = self._infer(header, (pixels,), deadline, cancel)
         try:
@@ -230,7 +228,7 @@ class DepthClient:
         if needed > info.max_message_bytes:
             raise BridgeError(
                 f"The frame needs {needed} bytes and the server at {self._connection.endpoint} takes at most {info.max_message_bytes}; "
-                "send a smaller picture, or start the server with a larger --max-message-mib."
+                "send a smaller picture, or start the server with a larger --max-megapixels."
             )
 
     def _require_maps(self, info: ServerInfo) -> None:
@@ -324,41 +322,3 @@ class RemoteEstimator:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _infer_header(
-    pixels: npt.NDArray[np.uint8], origin: Origin, camera: CameraIntrinsics | None, model: str | None
-) -> dict[str, Any]:
-    """Of a request with this image alone, and the camera that belongs to it."""
-    height, width, channels = pixels.shape
-    if camera is not None and (camera.width, camera.height) != (width, height):
-        raise BridgeError(
-            f"The camera is for {camera.width}x{camera.height} pixels and the image has {width}x{height}; use camera.resized or "
-            "the intrinsics of this image."
-        )
-    image = {"name": "image", "dtype": "u8", "channels": channels, "origin": origin, "colour": "srgb"}
-    header: dict[str, Any] = {"payloads": [{**image, "width": width, "height": height, "encoding": "raw"}]}
-    if camera is not None:
-        header["camera"] = camera.to_json()
-    if model is not None:
-        header["model"] = model
-    return header
-
-
-def _image_array(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4) or 0 in image.shape:
-        raise BridgeError(f"The image is {image.dtype} {image.shape}; send uint8 RGB or RGBA, (height, width, 3 or 4).")
-    return np.ascontiguousarray(image)
-
-
-def _mask_array(mask: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if mask.ndim != 2 or mask.dtype.kind not in "biu":
-        raise BridgeError(f"The mask is {mask.dtype} {mask.shape}; send integer ids, (height, width).")
-    if mask.dtype.name in ("int8", "int16", "int64", "uint64"):
-        low, high = (int(mask.min()), int(mask.max())) if mask.size else (0, 0)
-        if low < -(2**31) or high >= 2**31:
-            raise BridgeError(f"The mask holds ids from {low} to {high}; only 32 bits are sent, use smaller ids.")
-        mask = mask.astype(np.int32)
-    elif mask.dtype.kind == "b":
-        mask = mask.astype(np.uint8)
-    return np.ascontiguousarray(mask, dtype=mask.dtype.newbyteorder("<"))

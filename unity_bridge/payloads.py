@@ -32,6 +32,16 @@ class ServerLimits:
     max_pixels: int = 36_000_000
     max_objects: int = 4096
 
+    @classmethod
+    def for_pixels(cls, max_pixels: int) -> ServerLimits:
+        """For pictures of up to so many pixels: the usual limits, or as much more as RGBA and a whole map of such a picture take."""
+        usual = cls()
+        return cls(
+            max_message_bytes=max(usual.max_message_bytes, 4 * max_pixels + 1024 * 1024),
+            max_answer_bytes=max(usual.max_answer_bytes, BYTES_PER_PIXEL * max_pixels),
+            max_pixels=max_pixels,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -97,7 +107,7 @@ def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, li
         raise RequestError(
             ErrorCode.TOO_LARGE,
             f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL} bytes; this server answers at most "
-            f"{limits.max_answer_bytes}: send a smaller picture.",
+            f"{limits.max_answer_bytes}: send a smaller picture, or start the server with a larger --max-megapixels.",
         )
     return InferRequest(
         image=image,
@@ -172,7 +182,8 @@ def _check_size(payload: Payload, size: int, limits: ServerLimits) -> None:
     if pixels > limits.max_pixels:
         raise RequestError(
             ErrorCode.TOO_LARGE,
-            f"The {payload.name} has {payload.width}x{payload.height} pixels; this server takes at most {limits.max_pixels} pixels.",
+            f"The {payload.name} has {payload.width}x{payload.height} pixels and this server takes at most {limits.max_pixels}; send a "
+            "smaller one, or start the server with a larger --max-megapixels.",
         )
     row = payload.width * _pixel_bytes(payload)
     stride = row if payload.stride is None else payload.stride

@@ -86,9 +86,11 @@ def serving(*arguments):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_says_where_answers_and_stops_cleanly(metric_model, number):
-    with serving("--model", metric_model, "--bind", "tcp://127.0.0.1:0", "--max-in-flight", 2) as (process, endpoint):
+    options = ("--bind", "tcp://127.0.0.1:0", "--max-in-flight", 2, "--max-megapixels", 61)
+    with serving("--model", metric_model, *options) as (process, endpoint):
         with DepthClient(endpoint, timeout_s=20) as client:
-            assert client.hello().max_in_flight == 2
+            info = client.hello()
+            assert (info.max_in_flight, info.max_pixels) == (2, 61_000_000)
             result = client.measure(picture()[::-1], CAMERA, objects_mask()[::-1], origin="bottom_left")
             assert [item.to_json() for item in result.objects] == [item.to_json() for item in expected_objects(metric_model)]
             assert result.camera_source == "given"

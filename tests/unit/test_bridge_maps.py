@@ -251,8 +251,8 @@ def test_an_answer_over_the_limit_is_refused_before_the_engine_runs():
 
 
 def test_the_largest_picture_fits_its_limits():
-    limits = ServerLimits()
-    assert limits.max_pixels * 3 + 4096 <= limits.max_message_bytes and limits.max_pixels * 13 <= limits.max_answer_bytes
+    for limits in (ServerLimits(), ServerLimits.for_pixels(1_000_000), ServerLimits.for_pixels(200_000_000)):
+        assert limits.max_pixels * 3 + 4096 <= limits.max_message_bytes and limits.max_pixels * 13 <= limits.max_answer_bytes
 
 
 def test_a_large_map_crosses(preset):

@@ -371,8 +371,13 @@ def test_random_bytes_and_foreign_protocols_do_not_hurt():
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_mutated_messages_are_dropped_or_answered_and_the_server_stays(shared_server, data):
-    frames = pack_message(Kind.INFER, b"mutant", infer_header(), [IMAGE, MASK])
-    frames = [bytearray(frame) for frame in frames]
+    both = infer_header(outputs=["objects", "depth"], camera_source="exif", requires=["cancel"])
+    whole = [
+        pack_message(Kind.INFER, b"mutant", infer_header(), [IMAGE, MASK]),
+        pack_message(Kind.INFER, b"mutant", both, [IMAGE, MASK]),
+        pack_message(Kind.CANCEL, b"mutant", {}),
+    ]
+    frames = [bytearray(frame) for frame in data.draw(st.sampled_from(whole))]
     for _ in range(data.draw(st.integers(1, 4))):
         index = data.draw(st.integers(0, len(frames) - 1))
         what = data.draw(st.sampled_from(["flip", "cut", "drop", "double", "swap"]))
