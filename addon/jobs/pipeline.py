@@ -36,7 +36,8 @@ _PROPORTIONS = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """``rgb``: uint8 (H,W,3), upright. ``exif_camera``: its camera as EXIF describes it. ``file``: where it was decoded from."""
+    """``rgb``: uint8 (H,W,3), upright. ``exif_camera``: its camera as EXIF describes it. ``file``: a file that
+    Blender shows as ``rgb``, or None when it shows another picture (turned, of another size, another colour profile)."""
 
     rgb: ImageArray
     exif_camera: CameraIntrinsics | None = None
@@ -161,7 +162,7 @@ def _read_picture(source: Path | ImageArray | None) -> Picture | None:
             raise ImageError(f"The picture is {source.dtype} of shape {source.shape}; give uint8 RGB (height, width, 3).")
         return Picture(source)
     decoded = decode_image(source)
-    return Picture(decoded.rgb, decoded.exif_camera, source, decoded.notes)
+    return Picture(decoded.rgb, decoded.exif_camera, source if decoded.as_stored else None, decoded.notes)
 
 
 def _fitted(picture: Picture, depth: DepthMap, depth_file: Path) -> Picture:

@@ -22,14 +22,14 @@ _SOURCES = [
     ("RENDER", "Render Result", "The last render, matched by the scene's own camera", "RENDER_STILL", 2),
     ("FOLDER", "Folder", "A folder of pictures as one object that plays", "FILE_FOLDER", 3),
     ("MOVIE", "Movie", "A movie file as one object that plays", "FILE_MOVIE", 4),
-    ("DEPTH", "Depth File", "Depth that exists already: EXR, 16-bit PNG or npz. No model runs", "IMAGE_ZDEPTH", 5),
+    ("DEPTH", "Depth File", "Depth that exists already: EXR, NumPy, PNG or TIFF. No model runs", "IMAGE_ZDEPTH", 5),
 ]
 _MEANINGS = [
-    ("auto", "Automatic", "As the file says; otherwise EXR and npz are metres and 16-bit PNG millimetres or relative, see the report"),
+    ("auto", "Automatic", "As the file says; otherwise EXR and NumPy are metres, and pictures of whole numbers disparity (near is bright)"),
     ("metres", "Metres", "Planar depth in metres"),
     ("millimetres", "Millimetres", "Planar depth in millimetres, as depth cameras write it"),
-    ("relative", "Relative Depth", "Larger is farther, without a unit"),
-    ("disparity", "Disparity", "Larger is nearer (inverse depth); its scale is guessed until you measure"),
+    ("relative", "Relative Depth", "Larger or brighter is farther, without a unit"),
+    ("disparity", "Disparity", "Larger or brighter is nearer (inverse depth); its scale is guessed until you measure"),
 ]
 _CAMERAS = [
     ("AUTO", "Automatic", "The focal length in the photo's EXIF; else what the model predicts; else 50 degrees, marked as assumed"),
@@ -134,7 +134,7 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
         name="Folder", description="A folder of pictures of one size, played in the order of their names", subtype="DIR_PATH"
     )
     movie: bpy.props.StringProperty(name="Movie", description="A movie file: MP4, MOV, WebM, ...", subtype="FILE_PATH")  # type: ignore[valid-type]
-    depth_file: bpy.props.StringProperty(name="Depth File", description="EXR, 16-bit PNG or npz", subtype="FILE_PATH")  # type: ignore[valid-type]
+    depth_file: bpy.props.StringProperty(name="Depth File", description="EXR, NumPy (npz, npy), PNG or TIFF", subtype="FILE_PATH")  # type: ignore[valid-type]
     depth_meaning: bpy.props.EnumProperty(name="Values Are", description="What the numbers of the depth file are", items=_MEANINGS)  # type: ignore[valid-type]
     depth_picture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Colours",
