@@ -19,8 +19,12 @@ MODULES: tuple[str, ...] = (
     "ui.remote_operators",
     "ui.build_operators",
     "ui.model_operators",
+    "ui.result_operators",
+    "ui.scale_operators",
+    "ui.pick",
     "ui.panels",
     "ui.model_panel",
+    "ui.result_panel",
     "command_line",
 )
 

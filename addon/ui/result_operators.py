@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one does with a built object: look through its camera, build it again, make it final, fill what lies behind torn edges."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import bpy
+
+from ...engines.errors import DepthbridgeError
+from ..apply import apply_mesh, apply_points
+from ..backfill import add_backfill, backfill_of, rebuild_backfill, release_backfill, remove_backfill, surface_of
+from ..backfill_layer import prepare_backfill
+from ..build import matched_camera
+from ..camera import match_render
+from ..displace import DISPLACE_NAME
+from ..jobs.worker import unexpected
+from ..nodes.inputs import carrier_modifier, input_names
+from ..options import BuildOptions
+from ..provenance import NotBuiltError, is_built, read_provenance
+from ..rebuild import options_of, prepare_again, rebuild
+from .requests import build_options
+from .settings import settings_of
+from .work import select_alone
+
+_NOTHING = "Select an object that Depthbridge built"
+
+
+def built_object(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active object when Depthbridge built it; of a layer behind edges the object it belongs to."""
+    item = surface_of(context.active_object)
+    return item if is_built(item) else None
+
+
+def require_built(context: bpy.types.Context) -> bpy.types.Object:
+    """:func:`built_object`. Raises :class:`NotBuiltError` when there is none."""
+    built = built_object(context)
+    if built is None:
+        raise NotBuiltError(f"{_NOTHING}.")
+    return built
+
+
+def attempt(operator: bpy.types.Operator, work: Callable[[], str]) -> set[str]:
+    """Do ``work`` and report the sentence it returns, or the one it fails with; a traceback goes to the console alone."""
+    try:
+        done = work()
+    except DepthbridgeError as error:
+        operator.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+    except Exception as error:
+        print(traceback.format_exc(), file=sys.stderr)
+        operator.report({"ERROR"}, str(unexpected(error)))
+        return {"CANCELLED"}
+    operator.report({"INFO"}, done)
+    return {"FINISHED"}
+
+
+class _OnBuilt:
+    """Operators on the active built object, in object mode."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        why = _why_not(context) or cls.why_not(built_object(context))
+        if why:
+            cls.poll_message_set(why)  # type: ignore[attr-defined]
+        return not why
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        """Why this operator cannot work on ``built``; empty when it can."""
+        return ""
+
+
+def _why_not(context: bpy.types.Context) -> str:
+    if built_object(context) is None:
+        return _NOTHING
+    return "" if context.mode == "OBJECT" else "Leave Edit Mode first"
+
+
+class LookThrough(_OnBuilt, bpy.types.Operator):
+    """Look through the camera that took the photo: it becomes the scene's camera, and the render gets the photo's size"""
+
+    bl_idname = "depthbridge.look_through"
+    bl_label = "Look Through Camera"
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        return "" if matched_camera(built) is not None else "Its camera was deleted"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        def work() -> str:
+            built = require_built(context)
+            camera = matched_camera(built)
+            if camera is None:
+                raise NotBuiltError(f"The camera of {built.name} was deleted; undo that, or build again.")
+            match_render(context.scene, camera, read_provenance(built).camera)
+            for space in _views(context):
+                space.use_local_camera = False
+                space.region_3d.view_perspective = "CAMERA"
+            render = context.scene.render
+            return f"Looking through {camera.name}; renders have {render.resolution_x} x {render.resolution_y} pixels."
+
+        return attempt(self, work)
+
+
+class Rebuild(_OnBuilt, bpy.types.Operator):
+    """Build the object again from its stored depth, as the panels Build As and Detail say now: no model runs. Its place, name, materials and
+    sliders stay"""
+
+    bl_idname = "depthbridge.rebuild"
+    bl_label = "Rebuild"
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        return "" if built.type == "MESH" else "A point cloud cannot be built again; undo its Apply"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        def work() -> str:
+            built = require_built(context)
+            options = _asked(settings_of(context), built)
+            # Whatever may fail, fails here: afterwards the layer has to fit the surface.
+            prepared = prepare_again(built, options) if backfill_of(built) is not None else None
+            rebuild(built, options)
+            if prepared is not None:
+                rebuild_backfill(built, prepared)
+            return f"Rebuilt {built.name}: {len(built.data.vertices):,} vertices."
+
+        return attempt(self, work)
+
+
+def _asked(settings: Any, built: bpy.types.Object) -> BuildOptions:
+    """What the panels ask for, and the sliders as they are: those were set for this object."""
+    asked = build_options(settings)
+    changes: dict[str, Any] = {
+        "as_": asked.as_, "stride": asked.stride, "max_vertices": asked.max_vertices, "sky": asked.sky, "displace": asked.displace
+    }  # fmt: skip
+    modifier = carrier_modifier(built)
+    if modifier is None:
+        # Final already, or under a Displace modifier: there are no sliders to keep.
+        changes |= {"tear": asked.tear, "nearest": asked.nearest, "farthest": asked.farthest, "radius": asked.radius}
+    if modifier is None or "Strength" not in input_names(modifier):
+        changes["strength"] = asked.strength
+    return options_of(built, **changes)
+
+
+class ApplyMesh(_OnBuilt, bpy.types.Operator):
+    """Make it a plain mesh of what is seen now, cut faces gone. The sliders go; Rebuild brings them back"""
+
+    bl_idname = "depthbridge.apply_mesh"
+    bl_label = "Apply to Mesh"
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        live = carrier_modifier(built) is not None or built.modifiers.get(DISPLACE_NAME) is not None
+        return "" if live else "It is final already"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        def work() -> str:
+            built = require_built(context)
+            _release(built)
+            apply_mesh(built)
+            return f"{built.name} is a mesh of {len(built.data.vertices):,} vertices and {len(built.data.polygons):,} faces."
+
+        return attempt(self, work)
+
+
+class ApplyPoints(_OnBuilt, bpy.types.Operator):
+    """Make it a Point Cloud object of what the sliders let through, with every attribute. The sliders go, and cannot be brought back"""
+
+    bl_idname = "depthbridge.apply_points"
+    bl_label = "Apply to Point Cloud"
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        modifier = carrier_modifier(built)
+        if modifier is None:
+            return "It is final already"
+        return "" if "As Points" in input_names(modifier) else "A relief has no points; rebuild it as points first"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        def work() -> str:
+            built = require_built(context)
+            _release(built)
+            cloud = apply_points(built)
+            context.view_layer.update()  # which still lists what was removed
+            select_alone(context, cloud)
+            return f"{cloud.name} is a point cloud of {len(cloud.data.points):,} points."
+
+        return attempt(self, work)
+
+
+class Backfill(_OnBuilt, bpy.types.Operator):
+    """Add or remove the layer behind torn edges, which closes the gaps that show when the camera moves a little"""
+
+    bl_idname = "depthbridge.backfill"
+    bl_label = "Backfill"
+
+    action: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Action",
+        description="What to do with the layer",
+        items=[
+            ("TOGGLE", "Toggle", "Add the layer, or remove the one that is there"),
+            ("ADD", "Add", "Add the layer, in place of the one that is there"),
+            ("REMOVE", "Remove", "Remove the layer"),
+        ],
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def why_not(cls, built: Any) -> str:
+        if backfill_of(built) is not None:
+            return ""
+        return "" if carrier_modifier(built) is not None else "It is final already; add the layer before it is applied"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        def work() -> str:
+            built = require_built(context)
+            has = backfill_of(built) is not None
+            if self.action == "REMOVE" or (self.action == "TOGGLE" and has):
+                if not has:
+                    raise NotBuiltError(f"{built.name} has no layer behind its edges to remove.")
+                remove_backfill(built)
+                select_alone(context, built)
+                return f"Removed the layer behind {built.name}."
+            prepared = prepare_backfill(prepare_again(built, options_of(built)))
+            if prepared is None:
+                raise NotBuiltError(f"No edge of {built.name} is torn, so nothing lies behind one; lower Tear, or leave it as it is.")
+            layer = add_backfill(built, prepared)
+            return f"Added {layer.name}: {len(layer.data.vertices):,} vertices behind torn edges."
+
+        return attempt(self, work)
+
+
+def _release(built: bpy.types.Object) -> None:
+    if carrier_modifier(built) is not None:
+        release_backfill(built)
+
+
+def _views(context: bpy.types.Context) -> list[Any]:
+    """The 3D View in which the operator was called, else all of this window's."""
+    if isinstance(context.space_data, bpy.types.SpaceView3D):
+        return [context.space_data]
+    areas = context.screen.areas if context.screen is not None else ()
+    return [area.spaces.active for area in areas if area.type == "VIEW_3D"]
+
+
+CLASSES: tuple[type, ...] = (LookThrough, Rebuild, ApplyMesh, ApplyPoints, Backfill)
