@@ -63,7 +63,7 @@ def build_objects(prepared: Prepared, name: str, *, set_up_scene: bool = True) -
         record_provenance(built, prepared, photo, depth_image)
         if set_up_scene:
             match_render(scene, camera, prepared.source.camera)
-            _show_colours_exactly(scene)
+            show_colours_exactly(scene)
     return Built(
         object=built,
         camera=camera,
@@ -158,7 +158,7 @@ def _add_matched_camera(prepared: Prepared, built: bpy.types.Object, photo: bpy.
     return camera
 
 
-def _show_colours_exactly(scene: bpy.types.Scene) -> None:
+def show_colours_exactly(scene: bpy.types.Scene) -> None:
     view = scene.view_settings
     # The default, AgX, changes a photo by 20 of 255 on average.
     view.view_transform, view.look = "Standard", "None"

@@ -30,24 +30,25 @@ def add_carrier(prepared: Prepared, name: str) -> bpy.types.Mesh:
     grid = prepared.grid
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(prepared.positions))
-    _write(mesh.attributes["position"], "vector", prepared.positions)
-    _add_faces(mesh, grid)
-    _write(mesh.attributes.new("UVMap", "FLOAT2", "CORNER"), "vector", _corner_uv(grid))
-    _write(mesh.attributes.new("tear", "FLOAT", "FACE"), "value", grid.tear)
-    _write(mesh.attributes.new("ray", "FLOAT_VECTOR", "POINT"), "vector", prepared.rays)
+    write_values(mesh.attributes["position"], "vector", prepared.positions)
+    add_faces(mesh, grid)
+    write_values(mesh.attributes.new("UVMap", "FLOAT2", "CORNER"), "vector", _corner_uv(grid))
+    write_values(mesh.attributes.new("tear", "FLOAT", "FACE"), "value", grid.tear)
+    write_values(mesh.attributes.new("ray", "FLOAT_VECTOR", "POINT"), "vector", prepared.rays)
     for layer, values in (("depth", prepared.depth), ("confidence", prepared.confidence), ("sky", prepared.sky)):
-        _write(mesh.attributes.new(layer, "FLOAT", "POINT"), "value", values)
+        write_values(mesh.attributes.new(layer, "FLOAT", "POINT"), "value", values)
     if prepared.height is not None:
-        _write(mesh.attributes.new("height", "FLOAT", "POINT"), "value", prepared.height)
+        write_values(mesh.attributes.new("height", "FLOAT", "POINT"), "value", prepared.height)
     # color_srgb takes the photo's values as they are; the linear property would need them converted.
     color = np.ones((len(grid.colors), 4), dtype=np.float32)
     np.multiply(grid.colors, np.float32(1 / 255), out=color[:, :3], dtype=np.float32)
-    _write(mesh.attributes.new("Color", "BYTE_COLOR", "POINT"), "color_srgb", color)
+    write_values(mesh.attributes.new("Color", "BYTE_COLOR", "POINT"), "color_srgb", color)
     mesh.update()
     return mesh
 
 
-def _add_faces(mesh: bpy.types.Mesh, grid: GridMesh) -> None:
+def add_faces(mesh: bpy.types.Mesh, grid: GridMesh) -> None:
+    """The grid's quads and their edges; ``mesh`` has its vertices already."""
     faces = grid.faces
     # A wrong index here is undefined behaviour inside Blender, so it is looked for while it is still an exception.
     if faces.size and (faces.min() < 0 or faces.max() >= len(mesh.vertices)):
@@ -56,9 +57,9 @@ def _add_faces(mesh: bpy.types.Mesh, grid: GridMesh) -> None:
     mesh.edges.add(len(edges))
     mesh.loops.add(faces.size)
     mesh.polygons.add(len(faces))
-    _write(_attribute(mesh, ".edge_verts", "INT32_2D", "EDGE"), "value", edges)
-    _write(_attribute(mesh, ".corner_vert", "INT", "CORNER"), "value", faces)
-    _write(_attribute(mesh, ".corner_edge", "INT", "CORNER"), "value", corner_edge)
+    write_values(_attribute(mesh, ".edge_verts", "INT32_2D", "EDGE"), "value", edges)
+    write_values(_attribute(mesh, ".corner_vert", "INT", "CORNER"), "value", faces)
+    write_values(_attribute(mesh, ".corner_edge", "INT", "CORNER"), "value", corner_edge)
     mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 4, dtype=np.int32))
 
 
@@ -116,6 +117,7 @@ def _attribute(mesh: bpy.types.Mesh, name: str, kind: Any, domain: Any) -> Any:
     return mesh.attributes.get(name) or mesh.attributes.new(name, kind, domain)
 
 
-def _write(attribute: Any, prop: str, values: npt.NDArray[Any]) -> None:
+def write_values(attribute: Any, prop: str, values: npt.NDArray[Any]) -> None:
+    """Fill an attribute; ``prop`` is the name of its value: ``value``, ``vector``, ``color``."""
     # Blender takes flat, contiguous arrays of its own type by copying memory, and anything else element by element or not at all.
     attribute.data.foreach_set(prop, np.ascontiguousarray(values).ravel())

@@ -51,7 +51,10 @@ class Provenance:
     depth: bpy.types.Image
 
     def depth_map(self) -> DepthMap:
-        """The map as the model gave it, from the stored depth image. Raises as :func:`~.pictures.read_depth` does."""
+        """The map as the model gave it, from the stored depth image. Raises as :func:`~.pictures.read_depth` does, and
+        :class:`NotBuiltError` for a sequence."""
+        if self.depth.source == "SEQUENCE":
+            raise NotBuiltError(f"{self.depth.name} plays a sequence, which is not built again from one frame; build it from its pictures.")
         meaning = DepthMeaningRecord(
             kind=self.kind,
             camera=self.camera,

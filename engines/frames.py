@@ -49,15 +49,24 @@ class Frames(Protocol):
         ...
 
     def __iter__(self) -> Iterator[ImageArray]:
-        """Every frame from the first, uint8 RGB (H,W,3), upright. Raises :class:`ImageError` that names the frame."""
+        """Every frame from the first, as :meth:`frame` gives them."""
+        ...
+
+    def frame(self, index: int) -> ImageArray | None:
+        """Frame ``index``, from 0, uint8 RGB (H,W,3), upright; None past the end. Raises :class:`ImageError` that names the frame."""
         ...
 
     def read(self, index: int) -> ImageArray:
-        """Frame ``index``, from 0, uint8 RGB (H,W,3), upright. Raises :class:`ImageError`, also for an index past the end."""
+        """As :meth:`frame`, but raises :class:`ImageError` past the end."""
         ...
 
-    def source_of(self, index: int) -> str:
-        """What frame ``index`` is called in messages and records."""
+    def shown_as_read(self, index: int) -> bool:
+        """Whether Blender, which turns no pictures, applies no colour profiles, and finds frames by counting, shows frame ``index`` of the
+        source as it is read here. Reads the frame if need be."""
+        ...
+
+    def mark_of(self, index: int) -> str:
+        """Tells whether frame ``index`` is still what it was: another text when its file was replaced. Empty past the end of a folder."""
         ...
 
     def close(self) -> None:
@@ -109,27 +118,32 @@ class PictureFolder:
     def __iter__(self) -> Iterator[ImageArray]:
         return (self.read(index) for index in range(len(self.files)))
 
-    def read(self, index: int) -> ImageArray:
+    def frame(self, index: int) -> ImageArray | None:
         if not 0 <= index < len(self.files):
-            raise ImageError(f"Frame {index} does not exist: {self.path} holds {len(self.files)} pictures, counted from 0.")
+            return None
         try:
             decoded = decode_image(self.files[index])
         except ImageError as error:
             raise ImageError(f"Frame {index}: {error}") from error
-        rgb = decoded.rgb
         self._as_stored[index] = decoded.as_stored
-        _refuse_other_size(rgb, self, f"Frame {index} ({self.files[index].name})")
+        _refuse_other_size(decoded.rgb, self, f"Frame {index} ({self.files[index].name})")
+        return decoded.rgb
+
+    def read(self, index: int) -> ImageArray:
+        rgb = self.frame(index)
+        if rgb is None:
+            raise ImageError(f"Frame {index} does not exist: {self.path} holds {len(self.files)} pictures, counted from 0.")
         return rgb
 
-    def source_of(self, index: int) -> str:
-        return self.files[index].name
-
     def shown_as_read(self, index: int) -> bool:
-        """Whether a program that neither turns pictures nor applies colour profiles, such as Blender, shows the file of frame ``index`` as it
-        was read."""
+        if self.numbered_from is None:
+            return False
         if index not in self._as_stored:
             self.read(index)
         return self._as_stored[index]
+
+    def mark_of(self, index: int) -> str:
+        return _mark(self.files[index]) if 0 <= index < len(self.files) else ""
 
     def close(self) -> None:
         pass
@@ -142,6 +156,7 @@ class Movie:
         # A path that starts like an address would be one to the decoder.
         self.path = path.absolute()
         self.name = path.stem
+        self._mark = _mark(path)
         self.camera: CameraIntrinsics | None = None
         self.notes: list[str] = []
         self._capture: cv2.VideoCapture | None = None
@@ -159,6 +174,7 @@ class Movie:
         if first is None:
             raise ImageError(f"{path} holds no frame that can be read; export it again, as MP4 for instance.")
         self._kept = (0, first)
+        self._first_at_ms = self._kept_at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
         self.height, self.width = first.shape[:2]
         self._size = (self.width, self.height)
         self._claimed = int(claimed) if math.isfinite(claimed) and 1 <= claimed < 1e9 else 0
@@ -171,27 +187,31 @@ class Movie:
 
     def __iter__(self) -> Iterator[ImageArray]:
         index = 0
-        while (frame := self._frame(index)) is not None:
+        while (frame := self.frame(index)) is not None:
             yield frame
             index += 1
 
     def read(self, index: int) -> ImageArray:
-        frame = self._frame(index) if index >= 0 else None
+        frame = self.frame(index)
         if frame is None:
             raise ImageError(f"Frame {index} does not exist: {len(self)} frames of {self.path} could be read, counted from 0.")
         return frame
 
-    def source_of(self, index: int) -> str:
-        return f"{self.path.name}, frame {index}"
+    def mark_of(self, index: int) -> str:
+        return f"{self._mark} frame {index}"
+
+    def shown_as_read(self, index: int) -> bool:
+        # Blender takes a frame to be where the frame rate says.
+        self.read(index)
+        return self.fps is not None and abs((self._kept_at_ms - self._first_at_ms) * self.fps / 1000 - index) < 0.5
 
     def close(self) -> None:
         if self._capture is not None:
             self._capture.release()
             self._capture = None
 
-    def _frame(self, index: int) -> ImageArray | None:
-        """Frame ``index``, None past the end."""
-        if self._count is not None and index >= self._count:
+    def frame(self, index: int) -> ImageArray | None:
+        if index < 0 or (self._count is not None and index >= self._count):
             return None
         if self._kept is not None and self._kept[0] == index:
             return self._kept[1]
@@ -207,7 +227,7 @@ class Movie:
         if frame is None:
             self._ends_at(index)
             return None
-        self._kept = (index, frame)
+        self._kept, self._kept_at_ms = (index, frame), self._capture.get(cv2.CAP_PROP_POS_MSEC)
         return frame
 
     def _advance(self) -> ImageArray | None:
@@ -252,6 +272,14 @@ class Movie:
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._capture, self._next = capture, 0
         return capture
+
+
+def _mark(file: Path) -> str:
+    try:
+        facts = file.stat()
+    except OSError:
+        return file.name  # reading it will tell what is wrong
+    return f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def _pictures_of(folder: Path) -> list[Path]:
