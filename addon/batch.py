@@ -13,7 +13,7 @@ from typing import Any
 
 from ..engines.atomic import atomic_folder_contents, make_folder
 from ..engines.cancel import CancelToken
-from ..engines.errors import DepthbridgeError
+from ..engines.errors import DepthbridgeError, OutputError
 from ..engines.estimator import Estimator
 from .batch_files import write_files
 from .batch_options import Item, Plan, parse
@@ -97,7 +97,11 @@ class _Batch:
             start_empty_file()
             built = build_objects(ready.prepared, item.request.source.name)
             with atomic_folder_contents(self._plan.out, overwrite=self._plan.force) as staging:
-                write_files({kind: staging / target.name for kind, target in item.missing.items()}, built, ready.prepared)
+                try:
+                    write_files({kind: staging / target.name for kind, target in item.missing.items()}, built, ready.prepared)
+                except OutputError as error:
+                    # Told by the names that the files would have got.
+                    raise OutputError(str(error).replace(str(staging), str(self._plan.out))) from error
         return _summary(item, built, ready)
 
     def _failed(self, item: Item, error: DepthbridgeError) -> bool:

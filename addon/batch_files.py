@@ -7,8 +7,10 @@ PLY stand as glTF has it, y up and the camera looking along -z, as the files of 
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ from .prepare import Prepared
 from .scene import save_blend
 
 _FLOATS = 5126  # glTF's number for them
+_PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8}
 # Of the carrier's attributes, those that mean nothing once the sliders are applied.
 _INSIDE = ("ray", "tear", "height")
 # Of the points': name, type, the property that holds the values, and how many.
@@ -83,8 +86,13 @@ def _export(kind: SaveFormat, path: Path, shape: bpy.types.Object) -> None:
                     export_colors="SRGB",
                     export_attributes=True,
                 )
+                _check_whole_ply(path, shape.data)
         except RuntimeError as error:
-            raise OutputError(f"Cannot write {path} ({_last_line(error)}); free some space or choose another folder.") from error
+            failed = OutputError(f"Cannot write {path} ({_last_line(error)}); free some space or choose another folder.")
+        else:
+            return
+    _let_go_of_files()
+    raise failed
 
 
 @contextmanager
@@ -171,6 +179,30 @@ def _mend_colors(path: Path) -> None:
             mended = json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
             if len(mended) == length:
                 path.write_bytes(content[:20] + mended + content[20 + length :])
+
+
+def _let_go_of_files() -> None:
+    """The glTF exporter fails with its file open, and Python keeps the last error with all it held: a full disk would stay full."""
+    for name in ("last_exc", "last_value", "last_traceback", "last_type"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    gc.collect()
+
+
+def _check_whole_ply(path: Path, mesh: bpy.types.Mesh) -> None:
+    """The exporter does not notice that a disk has filled up. A header tells how long a binary PLY is; only its lists vary, by the corners of
+    the faces."""
+    header, found, _ = path.read_bytes().partition(b"end_header\n")
+    expected, count = len(header) + len(found), 0
+    for words in (line.split() for line in header.decode(errors="replace").splitlines()):
+        if words[:1] == ["element"]:
+            count = int(words[2])
+        elif words[:2] == ["property", "list"]:
+            expected += count * _PLY_SIZES[words[2]] + len(mesh.loops) * _PLY_SIZES[words[3]]
+        elif words[:1] == ["property"]:
+            expected += count * _PLY_SIZES[words[1]]
+    if not found or path.stat().st_size != expected:
+        raise RuntimeError("the file came out incomplete")
 
 
 def _last_line(error: Exception) -> str:

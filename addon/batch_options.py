@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
     Raises ``SystemExit`` as argparse does (2 and a line on stderr for what it does not understand, 0 after ``--help``), and a
     ``DepthbridgeError`` for arguments that cannot all be meant.
     """
-    given = _parser(program).parse_args(arguments)
+    given = _parser(program).parse_intermixed_args(list(arguments))  # options may stand among the inputs
     inputs, out, stem = [Path(word) for word in given.inputs], Path(given.out), None
     if out.suffix.lower() == ".blend":
         if len(inputs) != 1:
@@ -72,7 +72,7 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
         out, stem = out.parent, out.stem
     if given.displace and given.as_ != BuildAs.RELIEF:
         raise DepthbridgeError("--displace is a way to build a relief; add --as relief.")
-    names = [stem or (path.stem if path.is_file() or path.suffix else path.name) for path in inputs]
+    names = [stem or (path.name if path.is_dir() else path.stem) for path in inputs]
     _refuse_shared_names(inputs, names)
     camera, options = _camera(given), _options(given)
     engine = EngineChoice(given.model, given.device, given.threads, given.models_dir, given.remote)

@@ -8,15 +8,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
     """Keep what Blender itself prints (a line per render step, "Info: Saved ...", notes on missing GPUs) off the console.
 
-    Part of it goes past Python to the file descriptors and part through ``sys.stdout``, so both are redirected for the block. When the
-    block fails, what was held back becomes a note of the exception: a traceback shows it, a one-line message does not.
+    Part of it goes past Python to the file descriptors and part through ``sys.stdout`` and ``sys.stderr``, so all are redirected for the
+    block. When the block fails, what was held back becomes a note of the exception: a traceback shows it, a one-line message does not.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -26,7 +26,7 @@ def quiet_console() -> Iterator[None]:
         try:
             for fd, _ in saved:
                 os.dup2(held.fileno(), fd)
-            with redirect_stdout(reports):
+            with redirect_stdout(reports), redirect_stderr(reports):
                 yield
         except BaseException as error:
             held.seek(0)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``depthbridge scene`` from picture to .blend, with a tiny network whose output is known."""
+"""``depthbridge scene`` as a process of its own: what its console shows, and its exit status."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
 from depthbridge.addon.camera import read_intrinsics
-from depthbridge.cli.scene import command
-from depthbridge.engines.errors import CameraError, ImageError
 from support import onnx_models as models
 
 MAKE, EXIF_IFD, FOCAL_35MM = 0x010F, 0x8769, 0xA405
@@ -38,76 +36,80 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
-def run(photo: Path, out: Path, model: Path, *more: str) -> Result:
-    return CliRunner().invoke(command, [str(photo), "--out", str(out), "--model", str(model), "--device", "cpu", *more])
-
-
-@pytest.mark.parametrize(("as_", "kind"), [("mesh", "MESH"), ("points", "POINTCLOUD")])
-def test_a_picture_becomes_a_scene(as_: str, kind: str, photo: Path, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "x.blend"
-    result = run(photo, out, model, "--as", as_)
-    assert result.exception is None, result.output
-    line = json.loads(result.stdout)
-    assert (line["object"], line["camera_source"], line["unit"], line["vertices"]) == ("photo", "exif", "m", 64 * 96)
-    assert line["faces"] == (63 * 95 if as_ == "mesh" else 0)
-    assert line["file"] == str(out)
-    bpy.ops.wm.open_mainfile(filepath=str(out))
-    assert bpy.data.objects["photo"].type == kind
-    assert bpy.data.images["photo photo"].packed_file is not None
-    focal = 24 * np.hypot(96, 64) / np.hypot(36, 24)
-    assert read_intrinsics(bpy.context.scene.camera, bpy.context.scene).fx == pytest.approx(focal, rel=1e-5)
-
-
-def test_a_given_field_of_view_is_the_scenes(photo: Path, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "x.blend"
-    assert json.loads(run(photo, out, model, "--fov-v", "40").stdout)["camera_source"] == "given"
-    bpy.ops.wm.open_mainfile(filepath=str(out))
-    assert read_intrinsics(bpy.context.scene.camera, bpy.context.scene).fov_vertical_deg == pytest.approx(40, abs=1e-3)
-
-
-def test_a_limit_on_vertices_and_overwriting(photo: Path, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "x.blend"
-    out.write_bytes(b"old")
-    line = json.loads(run(photo, out, model, "--max-vertices", "2000", "--force").stdout)
-    assert line["vertices"] <= 2000
-    assert line["stride"] == 2
-    assert out.stat().st_size > 1000
-
-
-@pytest.mark.parametrize(
-    ("more", "error"), [(("--fov-v", "50", "--fov-h", "60"), CameraError), (("--fov-v", "nan"), CameraError)]
-)
-def test_bad_cameras_leave_nothing(more: tuple[str, ...], error: type[Exception], photo: Path, model: Path, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    assert isinstance(run(photo, tmp_path / "x.blend", model, *more).exception, error)
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_a_broken_picture_leaves_nothing(photo: Path, model: Path, tmp_path: Path) -> None:
-    photo.write_bytes(photo.read_bytes()[:100])
-    assert isinstance(run(photo, tmp_path / "x.blend", model).exception, ImageError)
-    assert not (tmp_path / "x.blend").exists()
-
-
-def in_a_process(arguments: list[str], largest_file: int | None = None) -> subprocess.CompletedProcess[str]:
-    """The real command, with its real console; ``largest_file`` in bytes stands for a disk that fills up."""
+def program(arguments: list[str], largest_file: int | None = None) -> list[str]:
+    """The real command; ``largest_file`` in bytes stands for a disk that fills up."""
     lines = ["import sys", "from depthbridge.cli.main import main", f"sys.argv = {['depthbridge', 'scene', *arguments]!r}"]
     if largest_file is not None:
         lines.append(f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, {largest_file}))")
-    return subprocess.run([sys.executable, "-c", "\n".join([*lines, "main()"])], capture_output=True, text=True, timeout=120)
+    return [sys.executable, "-c", "\n".join([*lines, "main()"])]
 
 
-@pytest.mark.parametrize("as_", ["mesh", "points"])
+def in_a_process(arguments: list[str], largest_file: int | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(program(arguments, largest_file), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("as_", ["mesh", "points", "relief"])
 def test_the_console_shows_one_line_of_json_and_nothing_of_blenders(as_: str, photo: Path, model: Path, tmp_path: Path) -> None:
-    done = in_a_process([str(photo), "--out", str(tmp_path / "x.blend"), "--model", str(model), "--as", as_])
-    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1), done.stdout
-    assert json.loads(done.stdout)["object"] == "photo"
+    out = tmp_path / "out"
+    done = in_a_process([str(photo), "--out", str(out), "--model", str(model), "--as", as_, "--save", "blend,glb,ply,exr"])
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1), done
+    line = json.loads(done.stdout)
+    assert (line["object"], line["as"], line["camera_source"], line["unit"], line["vertices"]) == ("photo", as_, "exif", "m", 64 * 96)
+    assert sorted(path.name for path in out.iterdir()) == ["photo.blend", "photo.exr", "photo.glb", "photo.ply"]
+    bpy.ops.wm.open_mainfile(filepath=str(out / "photo.blend"))
+    assert bpy.data.images["photo photo"].packed_file is not None
+    if as_ != "relief":  # which has a flat camera
+        focal = 24 * np.hypot(96, 64) / np.hypot(36, 24)
+        assert read_intrinsics(bpy.context.scene.camera, bpy.context.scene).fx == pytest.approx(focal, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "told"),
+    [
+        (["missing.png"], 1, "does not exist"),
+        (["--fov-v", "50", "--fov-h", "60"], 2, "not allowed with"),
+        (["--fov-v", "nan"], 2, "finite number"),
+        (["--model", "no-such-model"], 2, "no-such-model"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_a_status(
+    more: list[str], status: int, told: str, photo: Path, model: Path, tmp_path: Path
+) -> None:
+    done = in_a_process([str(photo), "--out", str(tmp_path / "out"), "--model", str(model), *more])
+    assert done.returncode == status
+    assert told in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert len(done.stdout.splitlines()) == (2 if status == 1 else 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(photo: Path, model: Path, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    done = in_a_process([str(photo), "--out", str(tmp_path / "x.blend"), "--model", str(model)], largest_file=1_000)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    done = in_a_process([str(photo), "--out", str(tmp_path / "out"), "--model", str(model)], largest_file=1_000)
+    assert (done.returncode, json.loads(done.stdout)["status"], done.stderr.count("\n")) == (1, "failed", 1)
     assert "free some space" in done.stderr
-    assert sorted(tmp_path.iterdir()) == before
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_stops_and_the_same_command_goes_on(model: Path, tmp_path: Path) -> None:
+    photos = []
+    for index in range(60):
+        photos.append(str(tmp_path / f"p{index}.png"))
+        Image.fromarray(np.random.default_rng(index).integers(60, 200, (60, 80, 3), dtype=np.uint8)).save(photos[-1])
+    words = [*photos, "--out", str(tmp_path / "out"), "--model", str(model)]
+    process = subprocess.Popen(program(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["status"] == "built"
+    process.send_signal(signal.SIGINT)
+    lines, reasons = process.communicate(timeout=60)
+    assert process.returncode == 130, reasons
+    assert "stopped" in reasons.splitlines()[-1]
+    assert "Traceback" not in reasons
+    finished = 1 + len(lines.splitlines())
+    assert finished < 60
+    assert len(list((tmp_path / "out").iterdir())) in (finished, finished + 1)  # the last may have been saved before it was told
+    again = in_a_process(words)
+    states = [json.loads(line)["status"] for line in again.stdout.splitlines()]
+    assert again.returncode == 0
+    assert states.count("skipped") >= finished
+    assert len(states) == 60

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -222,9 +223,7 @@ def test_a_cancel_at_any_stage_ends_the_job_there(stage: Stage, photo: Path, met
 
 
 @pytest.mark.parametrize(("stage", "name"), [(Stage.READ, "decode_image"), (Stage.PREPARE, "prepare")])
-def test_work_that_hears_nothing_is_left_behind(
-    stage: Stage, name: str, photo: Path, metric: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_that_hears_nothing_is_left_behind(stage: Stage, name: str, photo: Path, metric: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, name, deaf := Deaf(getattr(pipeline, name)))
     stopped_while(deaf, request(photo, metric))
 
@@ -310,4 +309,4 @@ def test_the_second_job_of_a_pace_knows_its_time(photo: Path, metric: Path) -> N
     assert [item.stage for item in first] == list(Stage)
     assert all(item.seconds_left is None for item in first)
     assert second[0].seconds_left is not None
-    assert all(later.fraction >= earlier.fraction for earlier, later in zip(second, second[1:], strict=False))
+    assert all(later.fraction >= earlier.fraction for earlier, later in pairwise(second))

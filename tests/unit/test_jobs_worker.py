@@ -65,7 +65,11 @@ def test_a_reason_is_passed_on_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(ZeroDivisionError("odd\nthing"), r"ZeroDivisionError: odd thing.*report it"), (MemoryError(), "memory is full"), (SystemExit(3), "SystemExit")],
+    [
+        (ZeroDivisionError("odd\nthing"), r"ZeroDivisionError: odd thing.*report it"),
+        (MemoryError(), "memory is full"),
+        (SystemExit(3), "SystemExit"),
+    ],
 )
 def test_an_unforeseen_failure_is_one_sentence_and_a_trace_for_the_console(error: BaseException, told: str) -> None:
     def job(report: Report, cancel: CancelToken) -> None:
@@ -184,4 +188,4 @@ def test_the_bar_never_falls_and_stays_inside(known: dict[Stage, float], stages:
         pace.record(stage, seconds)
     fractions = [item.fraction for item in course_of(pace, dict.fromkeys(stages, 0.0))]
     assert fractions == sorted(fractions)
-    assert 0 <= fractions[0] and fractions[-1] <= 1
+    assert fractions[0] >= 0 and fractions[-1] <= 1
