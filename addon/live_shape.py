@@ -20,6 +20,15 @@ from .provenance import NotBuiltError
 FloatArray = npt.NDArray[np.float32]
 
 
+_LAYERS = {"depth": 1, "ray": 3, "sky": 1, "confidence": 1}
+_SLIDERS = ("Scale", "Sky Distance", "Sky Cut", "Confidence Cut", "Depth Min", "Depth Max")
+
+
+def _sliders(built: bpy.types.Object) -> dict[str, float]:
+    modifier = carrier_modifier(built)
+    return {name: float(get_input(modifier, name)) for name in _SLIDERS}
+
+
 def selected_vertices(built: bpy.types.Object) -> list[int]:
     """Indices of the vertices selected in edit mode; they are the mesh's once edit mode is left."""
     mesh = bmesh.from_edit_mesh(built.data)
@@ -29,38 +38,37 @@ def selected_vertices(built: bpy.types.Object) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveShape:
-    """``depth`` float32 (V,) at a Scale of 1, ``rays`` float32 (V,3) in the object's axes, ``sky`` float32 (V,); ``scale`` and
-    ``sky_distance`` as the sliders are; ``to_world`` float64 (3,3), rotation and scale of the object."""
+    """``depth`` float32 (V,) at a Scale of 1, ``rays`` float32 (V,3) in the object's axes, ``sky`` and ``confidence`` float32 (V,); ``sliders``
+    by their names; ``to_world`` float64 (3,3), rotation and scale of the object."""
 
     name: str
     depth: FloatArray
     rays: FloatArray
     sky: FloatArray
-    scale: float
-    sky_distance: float
+    confidence: FloatArray
+    sliders: dict[str, float]
     to_world: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, built: bpy.types.Object) -> LiveShape:
         """Of a surface or points with sliders, in object mode. Raises :class:`NotBuiltError` when the vertices have lost their values."""
         mesh: Any = built.data
-        modifier = carrier_modifier(built)
         count = len(mesh.vertices)
         layers = {}
-        for name, prop, width in (("depth", "value", 1), ("ray", "vector", 3), ("sky", "value", 1)):
+        for name, width in _LAYERS.items():
             attribute = mesh.attributes.get(name)
             if attribute is None or len(attribute.data) != count:
                 raise NotBuiltError(f"The vertices of {built.name} have lost their attribute {name!r}; rebuild the object.")
             values = np.empty(count * width, dtype=np.float32)
-            attribute.data.foreach_get(prop, values)
+            attribute.data.foreach_get("vector" if width == 3 else "value", values)
             layers[name] = values
         return cls(
             name=built.name,
             depth=layers["depth"],
             rays=layers["ray"].reshape(-1, 3),
             sky=layers["sky"],
-            scale=float(get_input(modifier, "Scale")),
-            sky_distance=float(get_input(modifier, "Sky Distance")),
+            confidence=layers["confidence"],
+            sliders=_sliders(built),
             to_world=np.array(built.matrix_world.to_3x3(), dtype=np.float64),
         )
 
@@ -69,20 +77,27 @@ class LiveShape:
         """The vertices ``indices`` alone, in that order, of an object in edit mode. Raises as :meth:`of`."""
         mesh = bmesh.from_edit_mesh(built.data)
         mesh.verts.ensure_lookup_table()
-        layers = mesh.verts.layers
-        depth, ray, sky = layers.float.get("depth"), layers.float_vector.get("ray"), layers.float.get("sky")
-        if depth is None or ray is None or sky is None:
-            raise NotBuiltError(f"The vertices of {built.name} have lost their attributes; rebuild the object.")
-        modifier, vertices = carrier_modifier(built), [mesh.verts[index] for index in indices]
+        vertices = [mesh.verts[index] for index in indices]
+        layers = {}
+        for name, width in _LAYERS.items():
+            layer = (mesh.verts.layers.float_vector if width == 3 else mesh.verts.layers.float).get(name)
+            if layer is None:
+                raise NotBuiltError(f"The vertices of {built.name} have lost their attribute {name!r}; rebuild the object.")
+            layers[name] = np.array([vertex[layer] for vertex in vertices], dtype=np.float32)
         return cls(
             name=built.name,
-            depth=np.array([vertex[depth] for vertex in vertices], dtype=np.float32),
-            rays=np.array([vertex[ray] for vertex in vertices], dtype=np.float32).reshape(-1, 3),
-            sky=np.array([vertex[sky] for vertex in vertices], dtype=np.float32),
-            scale=float(get_input(modifier, "Scale")),
-            sky_distance=float(get_input(modifier, "Sky Distance")),
+            depth=layers["depth"],
+            rays=layers["ray"].reshape(-1, 3),
+            sky=layers["sky"],
+            confidence=layers["confidence"],
+            sliders=_sliders(built),
             to_world=np.array(built.matrix_world.to_3x3(), dtype=np.float64),
         )
+
+    @property
+    def scale(self) -> float:
+        """The Scale slider."""
+        return self.sliders["Scale"]
 
     @property
     def rays_y(self) -> FloatArray:
@@ -91,10 +106,23 @@ class LiveShape:
 
     def positions(self) -> FloatArray:
         """Where the sliders put every vertex, float32 (V,3), in the object's axes."""
+        return self.rays * self._placed_depth()[:, None]
+
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """Which vertices the sliders take away, bool (V,); those at torn edges alone are not known here."""
+        depth, sliders = self._placed_depth(), self.sliders
+        gone = (self.confidence < sliders["Confidence Cut"]) | (depth < sliders["Depth Min"])
+        if sliders["Depth Max"] > 0:
+            gone |= depth > sliders["Depth Max"]
+        if sliders["Sky Cut"] < 1:
+            gone |= self.sky >= sliders["Sky Cut"]
+        return gone
+
+    def _placed_depth(self) -> FloatArray:
         depth = self.depth * np.float32(self.scale)
-        if self.sky_distance > 0:
-            depth = np.where(self.sky >= SKY_THRESHOLD, np.float32(self.sky_distance), depth)
-        return self.rays * depth[:, None]
+        if self.sliders["Sky Distance"] > 0:
+            depth = np.where(self.sky >= SKY_THRESHOLD, np.float32(self.sliders["Sky Distance"]), depth)
+        return depth
 
     def world_distance(self, first: int, second: int) -> float:
         """Between two vertices, in units of the world. Raises :class:`DepthKindError` when they have no distance that means something."""

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import bpy
 import numpy as np
-import numpy.typing as npt
 from bpy_extras.view3d_utils import region_2d_to_origin_3d, region_2d_to_vector_3d
 from mathutils import Vector
 
@@ -18,9 +17,11 @@ from ..scale import why_not_measurable
 from .overlay import Overlay
 from .result_operators import built_object, require_built
 
-_REACH_PX = 30.0
-# Of the vertices under the mouse, those this much farther than the nearest one belong to something behind it.
-_BEHIND = 1.05
+# Tried in this order.
+_REACHES_PX = (8.0, 30.0)
+_MOST_FACES = 100_000
+# Of the vertices under the mouse, those farther than the nearest one by more than this share belong to something behind it.
+_BEHIND = 0.05
 
 
 class PickPoints(bpy.types.Operator):
@@ -107,12 +108,14 @@ class PickPoints(bpy.types.Operator):
 
 
 class Aim:
-    """Finds the vertex of an object's carrier under the mouse: of the surface that is seen there, else the nearest one beside it."""
+    """Finds the vertex of an object's carrier under the mouse: the nearest one of the foremost that lie there."""
 
     def __init__(self, built: bpy.types.Object) -> None:
         shape = LiveShape.of(built)
         self._places = shape.positions()
-        self._solid = shape.sky < SKY_THRESHOLD
+        self._pickable = (shape.sky < SKY_THRESHOLD) & ~shape.cut()
+        self._seen_by: Any = None
+        self._pixels: Any = None
 
     def world(self, built: bpy.types.Object, vertex: int) -> Vector:
         """Where a vertex is in the world."""
@@ -123,29 +126,42 @@ class Aim:
         hit = _cast(context, built, region, view, mouse)
         if hit is not None:
             nearest = int(np.argmin(((self._places - np.array(hit, dtype=np.float32)) ** 2).sum(axis=1)))
-            return nearest if self._solid[nearest] else None
-        return self._beside(np.array(view.perspective_matrix @ built.matrix_world), region, mouse)
+            return nearest if self._pickable[nearest] else None
+        self._look(built, region, view)
+        x, y, farness = self._pixels
+        away = (x - np.float32(mouse[0])) ** 2 + (y - np.float32(mouse[1])) ** 2
+        for reach in _REACHES_PX:
+            within = np.flatnonzero(away < reach**2)
+            if len(within):
+                nearest_there = farness[within].min()
+                room = _BEHIND * (nearest_there if view.is_perspective else view.view_distance)
+                foremost = within[farness[within] <= nearest_there + room]
+                return int(foremost[np.argmin(away[foremost])])
+        return None
 
-    def _beside(self, projection: npt.NDArray[np.float64], region: Any, mouse: tuple[float, float]) -> int | None:
-        """Of points, which no ray hits: the one nearest to the mouse among the foremost ones within reach."""
-        matrix = projection.astype(np.float32)
+    def _look(self, built: bpy.types.Object, region: Any, view: Any) -> None:
+        """Where every vertex is on the screen, in pixels of ``region``, and how far away; worked out anew when the view has changed."""
+        projection = view.perspective_matrix @ built.matrix_world
+        seen_by = (projection.freeze(), region.width, region.height)
+        if self._seen_by == seen_by:
+            return
+        self._seen_by = seen_by
+        matrix = np.array(projection, dtype=np.float32)
         clip = self._places @ matrix[:, :3].T + matrix[:, 3]
         with np.errstate(divide="ignore", invalid="ignore"):
-            x = (clip[:, 0] / clip[:, 3] + 1) * (region.width / 2) - mouse[0]
-            y = (clip[:, 1] / clip[:, 3] + 1) * (region.height / 2) - mouse[1]
-            away = np.where((clip[:, 3] > 0) & self._solid, x * x + y * y, np.inf)
-        within = np.flatnonzero(away < _REACH_PX**2)
-        if not len(within):
-            return None
-        foremost = within[clip[within, 3] <= clip[within, 3].min() * _BEHIND]
-        return int(foremost[np.argmin(away[foremost])])
+            x = (clip[:, 0] / clip[:, 3] + 1) * np.float32(region.width / 2)
+            y = (clip[:, 1] / clip[:, 3] + 1) * np.float32(region.height / 2)
+        # Comparisons with NaN are false: what cannot be picked is never within reach.
+        x[~((clip[:, 3] > 0) & self._pickable)] = np.nan
+        along = np.array((view.view_matrix @ built.matrix_world)[2], dtype=np.float32)
+        self._pixels = x, y, -(self._places @ along[:3] + along[3])
 
 
 def _cast(context: bpy.types.Context, built: bpy.types.Object, region: Any, view: Any, mouse: tuple[float, float]) -> Vector | None:
-    """Where the ray through the mouse hits the object as it is seen, in its own axes."""
-    depsgraph = context.evaluated_depsgraph_get()
-    seen = built.evaluated_get(depsgraph)
-    if seen.type != "MESH" or not len(seen.data.polygons):
+    """Where the ray through the mouse hits the surface as it is seen, in the object's axes. Only of a coarse surface, whose vertices can lie far
+    from the mouse: for the first ray Blender builds a tree, and of a million faces that takes seconds."""
+    seen = built.evaluated_get(context.evaluated_depsgraph_get())
+    if seen.type != "MESH" or not 0 < len(seen.data.polygons) <= _MOST_FACES:
         return None
     inverse = built.matrix_world.inverted_safe()
     origin = inverse @ region_2d_to_origin_3d(region, view, mouse)
