@@ -7,22 +7,26 @@ import json
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from ..engines.atomic import atomic_folder_contents, make_folder
 from ..engines.cancel import CancelToken
 from ..engines.errors import DepthbridgeError, OutputError
 from ..engines.estimator import Estimator
+from .backfill import add_backfill
 from .batch_files import write_files
-from .batch_options import Item, Plan, parse
+from .batch_options import Item, Plan, frames_folder, parse
 from .build import Built, build_objects
 from .console import quiet_console
 from .jobs.pipeline import Ready, run
 from .jobs.progress import Progress
 from .jobs.worker import unexpected
-from .scene import start_empty_file
+from .scene import save_blend, start_empty_file
+from .sequence import BuiltSequence, build_sequence
+from .sequence_files import run_sequence
 
 PROGRAM = "blender -c depthbridge build"
 
@@ -88,21 +92,50 @@ class _Batch:
         return True
 
     def _build(self, item: Item) -> dict[str, Any]:
+        if item.sequence:
+            return self._build_sequence(item)
         ready = run(item.request, progress=_unheard, cancel=CancelToken(), estimator=self._estimator)
-        for note in ready.notes:
-            if note not in self._told:
-                self._told.add(note)
-                _tell(note)
+        self._note(ready.notes)
         with quiet_console():
             start_empty_file()
             built = build_objects(ready.prepared, item.request.source.name)
-            with atomic_folder_contents(self._plan.out, overwrite=self._plan.force) as staging:
-                try:
-                    write_files({kind: staging / target.name for kind, target in item.missing.items()}, built, ready.prepared)
-                except OutputError as error:
-                    # Told by the names that the files would have got.
-                    raise OutputError(str(error).replace(str(staging), str(self._plan.out))) from error
+            if ready.backfill is not None:
+                add_backfill(built.object, ready.backfill)
+            with self._staging() as staging:
+                write_files({kind: staging / target.name for kind, target in item.missing.items()}, built, ready.prepared)
         return _summary(item, built, ready)
+
+    def _build_sequence(self, item: Item) -> dict[str, Any]:
+        """One object that plays: its frames as EXRs in a folder beside the .blend, which names them by a relative path."""
+        frames = self._plan.out / frames_folder(item.request.source.name)
+        files = run_sequence(item.request, frames, progress=_unheard, cancel=CancelToken(), estimator=self._estimator, force=self._plan.force)
+        with quiet_console():
+            start_empty_file()
+            built = build_sequence(files, item.request.source.name, item.request.options, set_time=True)
+            for image in (built.photo, built.depth_image):
+                place = Path(image.filepath_raw)
+                if frames.absolute() in place.parents:
+                    image.filepath_raw = f"//{frames.name}/{place.name}"
+            with self._staging() as staging:
+                for target in item.missing.values():
+                    save_blend(staging / target.name)
+        self._note(built.notes)
+        return _sequence_summary(item, built, frames)
+
+    def _note(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
+                _tell(note)
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder whose files move into the output folder together; what fails in it is told by the names they would have got."""
+        with atomic_folder_contents(self._plan.out, overwrite=self._plan.force) as staging:
+            try:
+                yield staging
+            except OutputError as error:
+                raise OutputError(str(error).replace(str(staging), str(self._plan.out))) from error
 
     def _failed(self, item: Item, error: DepthbridgeError) -> bool:
         _tell(str(error))
@@ -128,6 +161,28 @@ def _summary(item: Item, built: Built, ready: Ready) -> dict[str, Any]:
         "unit": built.depth.kind.unit,
         "camera_source": str(source.camera_source),
         "fov_vertical_deg": round(source.camera.fov_vertical_deg, 3),
+    }
+
+
+def _sequence_summary(item: Item, built: BuiltSequence, frames: Path) -> dict[str, Any]:
+    header = built.files.header
+    return {
+        "input": str(item.path),
+        "status": "built",
+        "files": [*_shown(item.missing.values()), str(frames)],
+        "object": built.object.name,
+        "as": str(item.request.options.as_),
+        "frames": built.files.count,
+        "fps": header.fps,
+        "shots": len(built.files.shots),
+        "vertices": built.vertices,
+        "faces": built.faces,
+        "stride": header.stride,
+        "model": header.model,
+        "kind": str(header.kind),
+        "unit": str(built.object["depthbridge_unit"]),
+        "camera_source": str(header.camera_source),
+        "fov_vertical_deg": round(header.camera.fov_vertical_deg, 3),
     }
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..engines.errors import DepthKindError, OutputError
 from ..engines.export.exr import write_exr
+from .backfill import backfill_of
 from .batch_options import SaveFormat
 from .build import Built
 from .compat import new_node_material
@@ -52,16 +53,17 @@ def write_files(targets: Mapping[SaveFormat, Path], built: Built, prepared: Prep
         elif kind is SaveFormat.EXR:
             write_exr(path, prepared.source)
         else:
-            with _exportable(built, prepared.options.as_) as shape:
-                _export(kind, path, shape)
+            with _exportable(built, prepared.options.as_) as shapes:
+                _export(kind, path, shapes)
 
 
-def _export(kind: SaveFormat, path: Path, shape: bpy.types.Object) -> None:
-    points = not shape.data.polygons
+def _export(kind: SaveFormat, path: Path, shapes: list[bpy.types.Object]) -> None:
+    points = not any(len(shape.data.polygons) for shape in shapes)
     if kind is SaveFormat.GLB and not points:
-        # glTF multiplies the texture by a colour of the vertices, which is the same colour once more.
-        shape.data.attributes.remove(shape.data.attributes["Color"])
-    with bpy.context.temp_override(object=shape, active_object=shape, selected_objects=[shape], selected_editable_objects=[shape]):
+        for shape in shapes:
+            # glTF multiplies the texture by a colour of the vertices, which is the same colour once more.
+            shape.data.attributes.remove(shape.data.attributes["Color"])
+    with bpy.context.temp_override(object=shapes[0], active_object=shapes[0], selected_objects=shapes, selected_editable_objects=shapes):
         try:
             if kind is SaveFormat.GLB:
                 bpy.ops.export_scene.gltf(
@@ -86,7 +88,7 @@ def _export(kind: SaveFormat, path: Path, shape: bpy.types.Object) -> None:
                     export_colors="SRGB",
                     export_attributes=True,
                 )
-                _check_whole_ply(path, shape.data)
+                _check_whole_ply(path, sum(len(shape.data.loops) for shape in shapes))
         except RuntimeError as error:
             failed = OutputError(f"Cannot write {path} ({_last_line(error)}); free some space or choose another folder.")
         else:
@@ -96,40 +98,53 @@ def _export(kind: SaveFormat, path: Path, shape: bpy.types.Object) -> None:
 
 
 @contextmanager
-def _exportable(built: Built, as_: BuildAs) -> Iterator[bpy.types.Object]:
-    """An object, alone in the selection, whose mesh is what is seen of ``built``, its sliders applied. It goes after the block.
-
-    It has the name of ``built`` meanwhile, for that is written into the files.
-    """
-    name, mesh_name = built.object.name, built.object.data.name
-    mesh = _point_mesh(built) if as_ is BuildAs.POINTS else _surface_mesh(built)
-    shape = bpy.data.objects.new("export", mesh)
-    # Points have no material: a viewer shows them in their own colours.
-    material = None if as_ is BuildAs.POINTS else _unlit_material(built.photo, name)
-    bpy.context.scene.collection.objects.link(shape)
+def _exportable(built: Built, as_: BuildAs) -> Iterator[list[bpy.types.Object]]:
+    """Objects, alone in the selection, whose meshes are what is seen of ``built`` and of its backfill, their sliders applied. They go after
+    the block."""
+    layer = backfill_of(built.object)
+    shapes: list[bpy.types.Object] = []
     try:
-        if not mesh.vertices:
-            raise DepthKindError(f"Nothing of {name} is left within the depth range and the sky's cut; widen them.")
-        mesh.materials.clear()
-        if material is not None:
-            mesh.materials.append(material)
+        for item in (built.object, layer):
+            if item is not None:
+                mesh = _point_mesh(item) if as_ is BuildAs.POINTS else _surface_mesh(item)
+                shapes.append(bpy.data.objects.new("export", mesh))
+                bpy.context.scene.collection.objects.link(shapes[-1])
+        if not shapes[0].data.vertices:
+            raise DepthKindError(f"Nothing of {built.object.name} is left within the depth range and the sky's cut; widen them.")
         for item in bpy.context.view_layer.objects:
-            item.select_set(item is shape)
-        bpy.context.view_layer.objects.active = shape
-        built.object.name = built.object.data.name = f"{name} sliders"
-        shape.name = mesh.name = name
-        yield shape
+            item.select_set(item in shapes)
+        bpy.context.view_layer.objects.active = shapes[0]
+        with _named_like(shapes, [item for item in (built.object, layer) if item is not None]):
+            yield shapes
     finally:
-        bpy.data.objects.remove(shape)
-        bpy.data.meshes.remove(mesh)
-        if material is not None:
-            bpy.data.materials.remove(material)
-        built.object.name, built.object.data.name = name, mesh_name
+        for shape in shapes:
+            mesh, materials = shape.data, list(shape.data.materials)
+            bpy.data.objects.remove(shape)
+            bpy.data.meshes.remove(mesh)
+            for material in materials:
+                bpy.data.materials.remove(material)
 
 
-def _surface_mesh(built: Built) -> bpy.types.Mesh:
-    evaluated = built.object.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = bpy.data.meshes.new_from_object(evaluated)
+@contextmanager
+def _named_like(shapes: list[bpy.types.Object], originals: list[bpy.types.Object]) -> Iterator[None]:
+    """The names of ``originals`` for ``shapes`` meanwhile: they are written into the files."""
+    names = [(item.name, item.data.name) for item in originals]
+    for shape, item, (name, _) in zip(shapes, originals, names, strict=True):
+        item.name = item.data.name = f"{name} sliders"
+        shape.name = shape.data.name = name
+    try:
+        yield
+    finally:
+        for shape, item, (name, mesh_name) in zip(shapes, originals, names, strict=True):
+            shape.name = shape.data.name = "export"
+            item.name, item.data.name = name, mesh_name
+
+
+def _surface_mesh(item: bpy.types.Object) -> bpy.types.Mesh:
+    mesh = bpy.data.meshes.new_from_object(item.evaluated_get(bpy.context.evaluated_depsgraph_get()))
+    photo = next(node.image for node in item.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
+    mesh.materials.clear()
+    mesh.materials.append(_unlit_material(photo, item.name))
     for layer in _INSIDE:
         attribute = mesh.attributes.get(layer)
         if attribute is not None:
@@ -137,11 +152,12 @@ def _surface_mesh(built: Built) -> bpy.types.Mesh:
     return mesh
 
 
-def _point_mesh(built: Built) -> bpy.types.Mesh:
-    """The evaluated points of ``built`` as vertices, with their colours, depths and radii."""
+def _point_mesh(item: bpy.types.Object) -> bpy.types.Mesh:
+    """The evaluated points of ``item`` as vertices, with their colours, depths and radii. They have no material: a viewer shows them in
+    their own colours."""
     mesh = bpy.data.meshes.new("export")
     for instance in bpy.context.evaluated_depsgraph_get().object_instances:
-        if instance.parent is None or instance.parent.original != built.object or instance.object.type != "POINTCLOUD":
+        if instance.parent is None or instance.parent.original != item or instance.object.type != "POINTCLOUD":
             continue
         source: Any = instance.object.data
         mesh.vertices.add(len(source.points))
@@ -189,16 +205,16 @@ def _let_go_of_files() -> None:
     gc.collect()
 
 
-def _check_whole_ply(path: Path, mesh: bpy.types.Mesh) -> None:
-    """The exporter does not notice that a disk has filled up. A header tells how long a binary PLY is; only its lists vary, by the corners of
-    the faces."""
+def _check_whole_ply(path: Path, corners: int) -> None:
+    """The exporter does not notice that a disk has filled up. A header tells how long a binary PLY is; only its lists vary, by the
+    ``corners`` of all faces together."""
     header, found, _ = path.read_bytes().partition(b"end_header\n")
     expected, count = len(header) + len(found), 0
     for words in (line.split() for line in header.decode(errors="replace").splitlines()):
         if words[:1] == ["element"]:
             count = int(words[2])
         elif words[:2] == ["property", "list"]:
-            expected += count * _PLY_SIZES[words[2]] + len(mesh.loops) * _PLY_SIZES[words[3]]
+            expected += count * _PLY_SIZES[words[2]] + corners * _PLY_SIZES[words[3]]
         elif words[:1] == ["property"]:
             expected += count * _PLY_SIZES[words[1]]
     if not found or path.stat().st_size != expected:

@@ -48,6 +48,11 @@ class Item:
         return bool(self.missing) and self.request.source.depth_file is None
 
 
+def frames_folder(name: str) -> str:
+    """What the folder with the frames of a sequence is called."""
+    return f"{name}_depth"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Everything the arguments say. ``out``: the folder of the outputs."""
@@ -75,6 +80,9 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
     names = [stem or (path.name if path.is_dir() else path.stem) for path in inputs]
     _refuse_shared_names(inputs, names)
     camera, options = _camera(given), _options(given)
+    sequences = [path for path in inputs if _is_sequence(path, given)]
+    if sequences:
+        _refuse_for_sequences(sequences[0], given)
     engine = EngineChoice(given.model, given.device, given.threads, given.models_dir, given.remote)
     read = {_identity(path) for path in inputs}
     items = []
@@ -88,6 +96,8 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
 
 
 def _source(path: Path, name: str, given: argparse.Namespace) -> Source:
+    if _is_sequence(path, given):
+        return Source(name, picture=path.absolute())
     if not given.depth and path.suffix.lower() not in DEPTH_SUFFIXES:
         return Source(name, picture=path)
     return Source(name, picture=_photo_of(path, given.photos), depth_file=path, meaning=DepthMeaning(given.depth_meaning))
@@ -154,6 +164,21 @@ def _refuse_shared_names(inputs: Sequence[Path], names: Sequence[str]) -> None:
         other = first.setdefault(name.casefold(), path)
         if other is not path:
             raise OutputError(f"{other} and {path} would both be written as {name}.*; rename one, or give them to two runs with two folders.")
+
+
+def _refuse_for_sequences(path: Path, given: argparse.Namespace) -> None:
+    """What has no meaning for an object that plays."""
+    instead = {
+        "--as relief": given.as_ == BuildAs.RELIEF,
+        "--backfill": given.backfill,
+        "--depth": given.depth,
+        "--save other than blend": given.save != (SaveFormat.BLEND,),
+    }
+    for option, asked in instead.items():
+        if asked:
+            raise DepthbridgeError(
+                f"{path} becomes one object that plays, saved as a .blend beside a folder of its frames: {option} is not possible for it."
+            )
 
 
 def _refuse_inputs(targets: Iterable[Path], read: set[str]) -> None:

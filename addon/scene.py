@@ -43,7 +43,8 @@ def save_blend(path: Path, *, overwrite: bool = False) -> None:
     with atomic_path(path, overwrite=overwrite) as temporary:
         try:
             with quiet_console():
-                bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True, copy=True)
+                # Paths stay as they are: made relative, they would be so to the temporary place.
+                bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True, relative_remap=False, copy=True)
                 _check_whole(temporary)
         except RuntimeError as error:
             raise OutputError(f"Cannot write {path} ({_reason(error)}); free some space or choose another folder.") from error

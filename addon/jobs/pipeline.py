@@ -22,6 +22,7 @@ from ...engines.errors import ImageError
 from ...engines.estimator import Estimator
 from ...engines.export.color_map import color_map
 from ...engines.images import decode_image
+from ..backfill_layer import PreparedBackfill, prepare_backfill
 from ..prepare import Prepared, prepare
 from .progress import Course, Pace, Progress, Report, Stage
 from .request import BuildRequest, CameraChoice, CameraMode, ImageArray, Source
@@ -56,7 +57,7 @@ class Ready:
     sentences the user should read."""
 
     prepared: Prepared
-    backfill: object | None
+    backfill: PreparedBackfill | None
     notes: tuple[str, ...]
 
 
@@ -95,7 +96,9 @@ def run(
     found = depth
     with course.stage(Stage.PREPARE):
         prepared = call_stoppable(lambda: prepare(found, picture.rgb, request.options, photo_file=picture.file), cancel)
-        backfill = call_stoppable(lambda: _backfill(prepared), cancel) if request.backfill else None
+        backfill = call_stoppable(lambda: prepare_backfill(prepared), cancel) if request.backfill else None
+    if request.backfill and backfill is None:
+        notes.append(f"Nothing of {request.source.name} is torn, so there is no gap to fill.")
     notes += _shape_notes(prepared, request.camera)
     return Ready(prepared, backfill, tuple(dict.fromkeys(notes)))
 
@@ -190,12 +193,6 @@ def _with_camera(depth: DepthMap, picture: Picture, choice: CameraChoice) -> Dep
 
 
 # ---- preparing ---------------------------------------------------------------------------------------------------------
-
-
-def _backfill(prepared: Prepared) -> object | None:
-    from ..backfill_layer import prepare_backfill
-
-    return prepare_backfill(prepared)
 
 
 def _shape_notes(prepared: Prepared, choice: CameraChoice) -> list[str]:
