@@ -22,7 +22,7 @@ from ..atomic import atomic_path
 from ..camera import CameraIntrinsics, CameraSource
 from ..depth_map import DepthKind, DepthMap
 from ..errors import DepthbridgeError, ImageError, OutputError
-from .exr_header import ExrChannel, ExrHeader, ExrHeaderError
+from .exr_parts import ExrChannel, ExrLayout, ExrLayoutError
 
 _SWITCH = "OPENCV_IO_ENABLE_OPENEXR"
 _ATTRIBUTE = "depthbridge"
@@ -45,7 +45,7 @@ def write_exr(path: Path, depth: DepthMap, *, overwrite: bool = False) -> None:
         plain = encode_exr(np.where(depth.valid, depth.values, np.float32(0)).astype(np.float32))
     except OutputError as error:
         raise OutputError(f"Cannot write {path}: {error}") from error
-    content = ExrHeader(plain).with_text(_ATTRIBUTE, json.dumps(_meaning(depth)))
+    content = ExrLayout(plain).with_text(_ATTRIBUTE, json.dumps(_meaning(depth)))
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
 
@@ -86,19 +86,17 @@ def read_exr_depth(path: Path) -> ExrDepth:
     path = Path(path)
     content = _read_bytes(path)
     try:
-        header = ExrHeader(content)
-        if header.width * header.height > _MAX_PIXELS:
-            raise ImageError(f"{path} says it has {header.width}x{header.height} pixels, which no depth map has; resize it first.")
-        channel = depth_channel(header.channels)
+        layout = ExrLayout(content)
+        channel = depth_channel(layout.channels)
         if channel is not None:
-            values = _decode_channel(path, header, channel)
+            values = _decode_channel(path, layout, channel)
         else:
-            channel, values = _equal_colours(path, header)
-    except ExrHeaderError as error:
+            channel, values = _equal_colours(path, layout)
+    except ExrLayoutError as error:
         raise ImageError(f"{path} {error}.") from error
-    text = header.text(_ATTRIBUTE)
+    text = layout.text(_ATTRIBUTE)
     own = None if text is None else _own(path, values, text)
-    return ExrDepth(values, channel, tuple(each.name for each in header.channels), own)
+    return ExrDepth(values, channel, tuple(each.name for each in layout.channels), own)
 
 
 def depth_channel(channels: tuple[ExrChannel, ...]) -> ExrChannel | None:
@@ -125,25 +123,27 @@ def _rank(name: str, names: set[str]) -> int | None:
     return None
 
 
-def _equal_colours(path: Path, header: ExrHeader) -> tuple[ExrChannel, npt.NDArray[np.float32]]:
-    by_name = {channel.name: channel for channel in header.channels}
+def _equal_colours(path: Path, layout: ExrLayout) -> tuple[ExrChannel, npt.NDArray[np.float32]]:
+    by_name = {channel.name: channel for channel in layout.channels}
     colours = [by_name[name] for name in "RGB" if name in by_name and by_name[name].sampled]
     if len(colours) == 3:
-        red, green, blue = (_decode_channel(path, header, channel) for channel in colours)
+        red, green, blue = (_decode_channel(path, layout, channel) for channel in colours)
         if np.array_equal(red, green, equal_nan=True) and np.array_equal(red, blue, equal_nan=True):
             return colours[0], red
     listing = ", ".join(list(by_name)[:12]) + (", ..." if len(by_name) > 12 else "")
     raise ImageError(f"{path} has no channel that is depth (it has {listing}); save depth as a channel Z, or as a file of one channel.")
 
 
-def _decode_channel(path: Path, header: ExrHeader, channel: ExrChannel) -> npt.NDArray[np.float32]:
+def _decode_channel(path: Path, layout: ExrLayout, channel: ExrChannel) -> npt.NDArray[np.float32]:
+    if channel.width * channel.height > _MAX_PIXELS:
+        raise ImageError(f"{path} says it has {channel.width}x{channel.height} pixels, which no depth map has; resize it first.")
     if not channel.sampled:
         raise ImageError(f"{path}: the channel {channel.name} does not have a value at every pixel; save it in full resolution.")
     try:
-        values = decode_exr(header.showing_only(channel))
+        values = decode_exr(layout.showing_only(channel))
     except cv2.error as error:
         raise ImageError(f"{path} could not be read: {_reason(error)}.") from error
-    if values is None or values.ndim != 2:
+    if values is None or values.shape != (channel.height, channel.width):
         raise ImageError(f"{path} is damaged; write or download it again.")
     return np.ascontiguousarray(values, dtype=np.float32)
 

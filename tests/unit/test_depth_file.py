@@ -21,7 +21,7 @@ from depthbridge.engines.errors import DepthbridgeError, ImageError
 from depthbridge.engines.export.exr import write_exr
 from depthbridge.engines.export.npz import write_npz
 from depthbridge.engines.export.png16 import write_png16
-from support.exr_files import write_channels
+from support.exr_files import write_channels, write_parts
 
 RAMP = np.linspace(1, 9, 48, dtype=np.float32).reshape(6, 8)
 CAMERA = CameraIntrinsics(9, 11, 3.5, 3.25, 8, 6)
@@ -91,10 +91,10 @@ def test_what_an_exr_says_of_itself_is_read_by_nobody_else_but_kept_whole(tmp_pa
 
 @pytest.mark.parametrize("text", ["{}", "no JSON", '{"kind": "furlongs"}', "[]"])
 def test_an_exr_whose_own_words_are_damaged_is_refused(text: str, tmp_path: Path) -> None:
-    from depthbridge.engines.export.exr_header import ExrHeader
+    from depthbridge.engines.export.exr_parts import ExrLayout
 
     write_channels(tmp_path / "map.exr", {"Y": RAMP})
-    (tmp_path / "map.exr").write_bytes(ExrHeader((tmp_path / "map.exr").read_bytes()).with_text("depthbridge", text))
+    (tmp_path / "map.exr").write_bytes(ExrLayout((tmp_path / "map.exr").read_bytes()).with_text("depthbridge", text))
     assert "header" in refusal(tmp_path / "map.exr")
 
 
@@ -150,12 +150,12 @@ def test_the_channel_that_is_depth_is_found_among_the_others(depth_name: str, ot
 @settings(max_examples=60, deadline=None)
 def test_no_name_of_another_channel_gets_in_the_way(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     from depthbridge.engines.export.exr import depth_channel
-    from depthbridge.engines.export.exr_header import ExrHeader
+    from depthbridge.engines.export.exr_parts import ExrLayout
 
     channels = {name: np.full((6, 8), 100 + place, np.float32) for place, name in enumerate(names)}
     channels = {**channels, "ViewLayer.Depth.Z": RAMP} if "ViewLayer.Depth.X" not in names else channels
     path = write_channels(tmp_path_factory.mktemp("exr") / "theirs.exr", channels)
-    chosen = depth_channel(ExrHeader(path.read_bytes()).channels)
+    chosen = depth_channel(ExrLayout(path.read_bytes()).channels)
     assert chosen is not None
     if chosen.name == "ViewLayer.Depth.Z":
         assert np.array_equal(read_depth_file(path).values, RAMP)
@@ -204,22 +204,46 @@ def test_an_exr_means_what_it_is_said_to_mean(meaning: DepthMeaning, kind: Depth
     assert back.scale_note is None, "nothing was assumed"
 
 
+def test_depth_in_a_part_of_its_own_is_found(tmp_path: Path) -> None:
+    """Blender 5 and Nuke write a part for each pass: with the pass in the channel's name, or in the part's alone."""
+    small = np.ones((3, 5), np.float32)
+    colours = {f"ViewLayer.Combined.{name}": RAMP + place for place, name in enumerate("RGBA")}
+    blender = {"ViewLayer.Combined": colours, "ViewLayer.Depth": {"ViewLayer.Depth.Z": RAMP}, "ViewLayer.Mist": {"ViewLayer.Mist.Z": RAMP + 9}}
+    nuke = {"rgba": {name: small for name in "RGBA"}, "depth": {"Z": RAMP}, "normal": {name: small for name in "XYZ"}}
+    for parts, name in ((blender, "ViewLayer.Depth.Z"), (dict(reversed(blender.items())), "ViewLayer.Depth.Z"), (nuke, "depth.Z")):
+        back = read_depth_file(write_parts(tmp_path / "parts.exr", parts))
+        assert np.array_equal(back.values, RAMP) and repr(name) in (back.scale_note or "")
+    assert "rgba.R" in refusal(write_parts(tmp_path / "none.exr", {"rgba": nuke["rgba"], "normal": nuke["normal"]}))
+
+
 def test_damaged_and_unusual_exr_files_are_refused(tmp_path: Path) -> None:
-    path = write_channels(tmp_path / "whole.exr", {"Z": RAMP, "A": RAMP})
-    whole = path.read_bytes()
-    for length in (*range(4, 400, 7), len(whole) - 600, len(whole) - 100):
-        path.write_bytes(whole[:length])
-        refusal(path)
     assert "deep" in refusal(write_channels(tmp_path / "deep.exr", {"Z": RAMP}, flags=0x800))
-    assert "several parts" in refusal(write_channels(tmp_path / "parts.exr", {"Z": RAMP}, flags=0x1000))
     random = np.random.default_rng(3)
-    for _ in range(300):
-        damaged = bytearray(whole)
-        for place in random.integers(4, 420, 3):
-            damaged[place] = random.integers(256)
-        path.write_bytes(bytes(damaged))
-        with contextlib.suppress(ImageError):
-            read_depth_file(path)
+    for path in (
+        write_channels(tmp_path / "one.exr", {"Z": RAMP, "A": RAMP}),
+        write_parts(tmp_path / "parts.exr", {"a": {"A": RAMP}, "d": {"Z": RAMP}}),
+    ):
+        whole = path.read_bytes()
+        for length in (*range(4, len(whole) - 600, 7), len(whole) - 300, len(whole) - 100, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            refusal(path)
+        for _ in range(300):
+            damaged = bytearray(whole)
+            for place in random.integers(4, len(whole) - 600, 3):
+                damaged[place] = random.integers(256)
+            path.write_bytes(bytes(damaged))
+            with contextlib.suppress(ImageError):
+                read_depth_file(path)
+
+
+def test_a_table_that_names_one_block_again_and_again_fills_no_memory(tmp_path: Path) -> None:
+    path = write_channels(tmp_path / "bomb.exr", {"Z": np.ones((2000, 2), np.float32)})
+    content = bytearray(path.read_bytes())
+    first = content.index(np.array([0, 8], "<i4").tobytes(), 300)
+    table = first - 8 * 2000
+    content[table:first] = np.full(2000, len(content), "<u8").tobytes()
+    path.write_bytes(content + np.array([0, 2**20], "<i4").tobytes() + bytes(2**20))
+    assert "table of offsets" in refusal(path)
 
 
 def test_an_exr_that_says_it_is_huge_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
