@@ -21,9 +21,11 @@ from .framing import DEFAULT_ENDPOINT, PROTOCOL_VERSION, ErrorCode, Kind, pack_m
 _CONNECT_TIMEOUT_S = 2.0
 # How often a wait looks up: whether it was cancelled, and whether the server is still there.
 _LOOK_UP_S = 0.05
-# A peer that is gone without a word (a cut cable, a suspended machine) is found out by these.
-_HEARTBEAT_MS = 2_000
-_HEARTBEAT_TIMEOUT_MS = 10_000
+# A machine that is gone without a word (a cut cable) is found out by TCP's own keepalive, in half a minute. ZeroMQ's heartbeat would also
+# end a connection over which one large frame takes longer than its timeout, as the answer to it waits behind the frame.
+_KEEPALIVE_IDLE_S = 15
+_KEEPALIVE_INTERVAL_S = 5
+_KEEPALIVE_COUNT = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +48,10 @@ class Connection:
         self._socket.linger = 0
         # Without a connection a send waits here, where it can be reported, and not unseen in a queue.
         self._socket.immediate = True
-        self._socket.heartbeat_ivl = _HEARTBEAT_MS
-        self._socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
+        self._socket.tcp_keepalive = 1
+        self._socket.tcp_keepalive_idle = _KEEPALIVE_IDLE_S
+        self._socket.tcp_keepalive_intvl = _KEEPALIVE_INTERVAL_S
+        self._socket.tcp_keepalive_cnt = _KEEPALIVE_COUNT
         self._socket.ipv6 = "[" in endpoint
         try:
             self._socket.connect(endpoint)

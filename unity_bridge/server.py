@@ -38,8 +38,9 @@ _log = logging.getLogger(__name__)
 
 _INBOX = "inproc://depthbridge-inbox"
 _RECEIVE_HWM = 8
-_HEARTBEAT_MS = 2_000
-_HEARTBEAT_TIMEOUT_MS = 10_000
+_HEARTBEAT_MS = 5_000
+# Also bounds how long one frame may be under way, as the answer to a heartbeat waits behind it: minutes, for pictures over a slow line.
+_HEARTBEAT_TIMEOUT_MS = 180_000
 # Linger is 0 everywhere but here: the last replies of a drain get this long to leave the socket.
 _DRAIN_LINGER_MS = 300
 # How long a stop waits for the inference that runs: most end within this, and then nothing is left behind.

@@ -113,7 +113,6 @@ class InferWorker:
 
     def _next(self) -> Job | None:
         with self._changed:
-            self._running = None
             while not self._waiting and not self._closed:
                 self._changed.wait()
             self._running = self._waiting.popleft() if self._waiting else None
@@ -126,6 +125,8 @@ class InferWorker:
             outbox.connect(self._inbox)
             while (job := self._next()) is not None:
                 frames = job.reply_to.frames(*self._answer(job))
+                with self._changed:
+                    self._running = None  # before the answer leaves: what has been answered cannot be cancelled
                 try:
                     # Maps are handed over, not copied: nobody changes them, and they are freed once they have left.
                     outbox.send_multipart([b"reply", *frames], flags=zmq.NOBLOCK, copy=False)

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import zmq
@@ -61,3 +62,49 @@ def impostor(answer: Callable[[list[bytes]], list[bytes] | None]) -> Iterator[st
         thread.join()
         router.close()
         context.term()
+
+
+@contextmanager
+def stalling_line(endpoint: str, after_bytes: int, stall_s: float) -> Iterator[tuple[str, list[int]]]:
+    """The address of a line to ``endpoint`` that holds everything up for ``stall_s``, both ways, once ``after_bytes`` have passed one way; and
+    the list that grows by one with each stall."""
+    host, port = endpoint.removeprefix("tcp://").split(":")
+    listener = socket.create_server(("127.0.0.1", 0))
+    open_sockets: list[socket.socket] = [listener]
+    stalls: list[int] = []
+    moving = threading.Event()
+    moving.set()
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        passed = 0
+        with suppress(OSError):
+            while data := source.recv(16384):
+                passed += len(data)
+                if not stalls and passed > after_bytes:
+                    stalls.append(passed)
+                    moving.clear()
+                    threading.Timer(stall_s, moving.set).start()
+                moving.wait()
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection((host, int(port)))
+                open_sockets.extend((near, far))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}", stalls
+    finally:
+        moving.set()
+        for end in open_sockets:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()

@@ -157,6 +157,16 @@ def test_a_request_in_work_is_stopped_and_says_so():
         assert answers(raw, 2) == {(Kind.INFER, b"works"): "cancelled", (Kind.CANCEL, b"works"): "stopping"}
 
 
+def test_an_answer_that_comes_too_late_to_be_stopped_is_not_sent():
+    engine = WaitsWhenGrey(deaf=True)
+    with BridgeServer(engine, LOOPBACK) as server, dealer(server.endpoint) as raw:
+        raw.send_multipart(infer(b"works"))
+        assert engine.entered.acquire(timeout=LONG_S)
+        assert exchange(raw, pack_message(Kind.CANCEL, b"works", {}))[1]["state"] == "stopping"
+        engine.gate.set()
+        assert answers(raw, 1) == {(Kind.INFER, b"works"): "cancelled"}
+
+
 def test_what_is_not_there_is_not_cancelled():
     engine = WaitsWhenGrey()
     with BridgeServer(engine, LOOPBACK) as server, dealer(server.endpoint) as raw, dealer(server.endpoint) as stranger:

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from depthbridge.unity_bridge.framing import Kind, pack_header, pack_message, pa
 from depthbridge.unity_bridge.payloads import ServerLimits
 from depthbridge.unity_bridge.server import BridgeServer
 from support import onnx_models
-from support.bridge_peers import LOOPBACK, dealer, exchange, impostor
+from support.bridge_peers import LOOPBACK, dealer, exchange, impostor, stalling_line
 from support.known_depth import picture
 
 WIDTH, HEIGHT = 180, 100
@@ -261,6 +262,26 @@ def test_a_large_map_crosses(preset):
     values = rng.random((1500, 2000), np.float32)
     engine.answer = DepthMap(values, DepthKind.METRIC, values > 0.5, rng.random(values.shape, np.float32), None, None, "preset")
     assert_same(client.estimate(np.zeros((1500, 2000, 3), np.uint8)), engine.answer)
+
+
+def test_a_frame_that_is_long_under_way_is_waited_for():
+    # An earlier version took a line for dead when one frame needed more than ten seconds.
+    def estimate(shape, stall_after):
+        with stalling_line(server.endpoint, stall_after, 13) as (address, stalls), RemoteEstimator(address) as remote:
+            assert remote.estimate(np.full((*shape, 3), 50, np.uint8)).valid.all() and stalls
+            done.append(shape)
+
+    done = []
+    with BridgeServer(Preset(), LOOPBACK) as server:
+        lines = [
+            threading.Thread(target=estimate, args=((1200, 1500), 1_000_000)),  # the picture has 5.4 MB
+            threading.Thread(target=estimate, args=((1100, 1500), 6_000_000)),  # the picture 5 MB, and its map 8
+        ]
+        for line in lines:
+            line.start()
+        for line in lines:
+            line.join(60)
+    assert sorted(done) == [(1100, 1500), (1200, 1500)]
 
 
 # ---- servers that cannot ----------------------------------------------------------------------------------------
