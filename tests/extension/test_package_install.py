@@ -89,11 +89,17 @@ result = dict(off=off, scene=scene, same=registered() == on)
 
 
 def test_uninstalling_takes_the_wheels_along(blender: BareBlender, extension_zip: Path) -> None:
-    there = "extensions = Path(bpy.utils.user_resource('EXTENSIONS'))\n"
-    there += "result = dict(files=sorted(p.name for p in extensions.rglob('*') if p.name in ('depthbridge', 'onnxruntime', 'cv2', 'PIL', 'zmq')))"
-    assert answer(blender, extension_zip, there)["files"] == ["PIL", "cv2", "depthbridge", "onnxruntime", "zmq"]
-    gone = blender.run(UNINSTALL + there + "\nprint(result['files'], NAME in bpy.context.preferences.addons)")
-    assert gone.stdout.splitlines()[-1] == "[] False", gone.stdout + gone.stderr
+    code = f"""
+def there():
+    extensions = Path(bpy.utils.user_resource("EXTENSIONS"))
+    return sorted(p.name for p in extensions.rglob("*") if p.name in ("depthbridge", *{SHIPPED_WHEELS!r}))
+before, was_enabled = there(), NAME in bpy.context.preferences.addons
+{UNINSTALL}
+result = dict(before=before, was_enabled=was_enabled, after=there(), enabled=NAME in bpy.context.preferences.addons)
+"""
+    result = answer(blender, extension_zip, code)
+    assert (result["before"], result["was_enabled"]) == (sorted(("depthbridge", *SHIPPED_WHEELS)), True)
+    assert (result["after"], result["enabled"]) == ([], False)
 
 
 def test_the_fallback_opens_depth_files_and_says_what_it_lacks(blender: BareBlender, fallback_zip: Path, tmp_path: Path) -> None:
