@@ -17,25 +17,28 @@ from .picture_files import EncodedPicture
 
 
 def add_photo(picture: EncodedPicture, name: str) -> bpy.types.Image:
-    """The photo as an image of sRGB colours."""
-    return _add_packed(picture, name)
+    """The photo as an image of sRGB colours. Raises :class:`ImageError` when Blender cannot decode it."""
+    image = _add_packed(picture, name)
+    # Asking for the size decodes the picture, which the next redraw would do anyway.
+    if tuple(image.size) != (picture.width, picture.height):
+        bpy.data.images.remove(image)
+        raise ImageError(f"Blender cannot read the {picture.suffix} picture of {name}; convert the photo to PNG or JPEG first.")
+    return image
 
 
 def add_data(picture: EncodedPicture, name: str) -> bpy.types.Image:
-    """A 32-bit float picture whose numbers are left alone: Non-Color, not read as premultiplied."""
+    """A 32-bit float picture whose numbers are left alone (Non-Color). It is decoded when something needs its pixels: that takes a second
+    for 24 megapixels, and most builds are never built again."""
     image = _add_packed(picture, name)
     image.colorspace_settings.name = "Non-Color"
     return image
 
 
 def _add_packed(picture: EncodedPicture, name: str) -> bpy.types.Image:
-    image = bpy.data.images.new(name, picture.width, picture.height, alpha=False)
+    image = bpy.data.images.new(name, 1, 1, alpha=False)
     image.pack(data=picture.content, data_len=len(picture.content))
     image.source = "FILE"  # from here on its pixels are those of the packed file
     image.filepath_raw = f"//{bpy.path.clean_name(name)}{picture.suffix}"  # where "Unpack" would write it
-    if tuple(image.size) != (picture.width, picture.height):
-        bpy.data.images.remove(image)
-        raise ImageError(f"Blender cannot read the {picture.suffix} picture of {name}; convert the photo to PNG or JPEG first.")
     return image
 
 

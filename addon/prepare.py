@@ -6,6 +6,7 @@ What is left for the main thread is handing flat arrays over, so that the window
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def prepare(
             "give the RGB picture the depth was made from."
         )
     source = depth.assuming_camera()
+    if not pictures:
+        return _prepare(source, image, options, conversion)
+    # The two encoders are the slowest part of a large picture, and leave the interpreter free.
+    with ThreadPoolExecutor(max_workers=2) as encoders:
+        photo, depth_picture = encoders.submit(encode_photo, image, photo_file), encoders.submit(encode_depth, source)
+        prepared = _prepare(source, image, options, conversion)
+        return replace(prepared, photo=photo.result(), depth_picture=depth_picture.result())
+
+
+def _prepare(source: DepthMap, image: npt.NDArray[np.uint8], options: BuildOptions, conversion: Conversion | None) -> Prepared:
     if source.kind is DepthKind.DISPARITY and conversion is None:
         conversion = guess_conversion(source)
     shape = source if source.kind is not DepthKind.DISPARITY else _converted(source, conversion)
@@ -112,8 +123,8 @@ def prepare(
         confidence=_layer(shape.confidence, grid, 1.0),
         height=_height(source, shape, grid, options) if relief else None,
         sky_distance=float(ground.max()) * _SKY_BEHIND,
-        photo=encode_photo(image, photo_file) if pictures else None,
-        depth_picture=encode_depth(source) if pictures else None,
+        photo=None,
+        depth_picture=None,
     )
 
 

@@ -91,10 +91,12 @@ def _open(file: BinaryIO) -> Image.Image | None:
 
 
 def _to_decoded(image: Image.Image, label: str) -> DecodedImage:
+    # A PNG of 16 bits calls itself RGB, too; only the decoder's own word for its rows tells, and reading EXIF may load the picture.
+    plain = image.mode == "RGB" and not (image.tile and "16" in str(image.tile[0][3]))
     orientation, tags = _read_exif(image)
     file_format = image.format
     image.load()
-    as_stored = file_format in _PLAIN_FORMATS and orientation == 1 and image.mode == "RGB" and "icc_profile" not in image.info
+    as_stored = plain and file_format in _PLAIN_FORMATS and orientation == 1 and "icc_profile" not in image.info
     notes: list[str] = []
     rgb = _to_rgb(image, label, notes)
     # Pillow turns TIFF pictures itself while loading.

@@ -24,12 +24,12 @@ def in_file() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("as_", list(BuildAs))
-def test_a_build_that_fails_at_its_last_picture_adds_nothing(as_: BuildAs) -> None:
+def test_a_build_whose_photo_blender_cannot_read_adds_nothing(as_: BuildAs) -> None:
     camera = CAMERAS["centred"]
     prepared = prepare(depth_map(wavy_depth(camera), camera), picture(160, 120), BuildOptions(as_=as_))
     build_objects(prepared, "mine")
     before, settings = in_file(), bpy.context.scene.camera
-    broken = replace(prepared, depth_picture=EncodedPicture(b"no picture at all", ".exr", 160, 120))
+    broken = replace(prepared, photo=EncodedPicture(b"no picture at all", ".png", 160, 120))
     with pytest.raises(DepthbridgeError, match="cannot read"):
         build_objects(broken, "broken")
     assert in_file() == before

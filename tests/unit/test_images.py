@@ -47,6 +47,12 @@ def _file(image: Image.Image, file_format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def _orientation(value: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return exif.tobytes()
+
+
 # ---- good ones -------------------------------------------------------------------------------------------------
 
 
@@ -326,3 +332,24 @@ def test_8k_passes_without_a_warning_and_without_touching_pillows_limit() -> Non
 @pytest.mark.parametrize(("mode", "words"), [("F", "floating-point"), ("I", "32-bit integer")])
 def test_pixels_without_a_white_are_refused(mode: str, words: str) -> None:
     assert words in _sentence(_file(Image.new(mode, (4, 4)), "TIFF"))
+
+
+# ---- what another program would show ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "as_stored"),
+    [
+        (_file(Image.fromarray(_scene()), "PNG"), True),
+        (_file(Image.fromarray(_scene()), "JPEG", quality=95), True),
+        (_file(Image.fromarray(_scene()), "JPEG", exif=_orientation(6)), False),
+        (_file(Image.fromarray(_scene()), "PNG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()), False),
+        (_file(Image.fromarray(_scene()[..., 0]), "PNG"), False),
+        (_file(Image.fromarray(_scene()).convert("RGBA"), "PNG"), False),
+        (_file(Image.fromarray(_scene()), "WEBP"), False),
+        (_png(_scene().astype(np.uint16) * 257), False),
+    ],
+    ids=["png", "jpeg", "turned", "profile", "grey", "alpha", "webp", "16 bits"],
+)
+def test_only_a_plain_file_is_shown_alike_everywhere(content: bytes, as_stored: bool) -> None:
+    assert decode_image(content).as_stored is as_stored
