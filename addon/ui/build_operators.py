@@ -119,7 +119,7 @@ class Build(bpy.types.Operator):
             self.report({"INFO"} if stopped else {"ERROR"}, "Stopped; nothing was built." if stopped else str(end.error))
             return {"CANCELLED"}
         try:
-            built, summary = add_outcome(context, wanted, end.result)
+            added = add_outcome(context, wanted, end.result)
         except DepthbridgeError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -127,10 +127,10 @@ class Build(bpy.types.Operator):
             _to_console(traceback.format_exc())
             self.report({"ERROR"}, str(unexpected(error)))
             return {"CANCELLED"}
-        for note in end.result.notes:
+        for note in added.notes:
             self.report({"INFO"}, note)
-        self.report({"INFO"}, summary)
-        show(context, built)
+        self.report({"INFO"}, added.summary)
+        show(context, added)
         return {"FINISHED"}
 
     def _show_progress(self, context: bpy.types.Context) -> None:

@@ -66,7 +66,7 @@ def _draw_facts(layout: Any, context: bpy.types.Context, model: ListedModel | No
         return
     if model.embedded:
         draw_wrapped(layout, context, "Preview quality: a small model, for a first look. Download a Depth Anything model for real work", "INFO")
-    licence = "" if model.spec is None else f"; {licence_text(model.spec)}"
+    licence = "" if model.spec is None else f". Licence: {licence_text(model.spec)}"
     draw_wrapped(layout, context, f"Gives {model.gives}{licence}")
 
 

@@ -52,19 +52,24 @@ def _draw_source(layout: Any, context: bpy.types.Context, settings: Any) -> None
         column.template_ID(settings, "image", open="image.open")
     elif chooser is not None:
         column.prop(settings, chooser, text="")
+    split = layout.column()
+    split.use_property_split = True
+    split.use_property_decorate = False
     if settings.source == "DEPTH":
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(settings, "depth_meaning")
-        column.prop(settings, "depth_picture")
+        split.prop(settings, "depth_meaning")
+        split.prop(settings, "depth_picture")
+    elif settings.source in ("FOLDER", "MOVIE"):
+        split.prop(settings, "frames_folder", placeholder="beside the .blend")
+        layout.prop(settings, "set_time")
+        layout.prop(settings, "estimate_again")
     found = settings.found
     if found.path and found.path == picture_path(settings):
         if found.problem:
-            draw_wrapped(column, context, found.problem, "ERROR")
+            draw_wrapped(layout, context, found.problem, "ERROR")
         else:
-            column.label(text=f"{bpy.path.basename(found.path)}: {found.width} × {found.height}")
+            layout.label(text=f"{bpy.path.basename(found.path)}: {found.width} × {found.height}")
     elif settings.source == "IMAGE" and settings.image is not None:
-        column.label(text="{} × {} pixels".format(*settings.image.size))
+        layout.label(text="{} × {} pixels".format(*settings.image.size))
 
 
 def _draw_build(layout: Any) -> None:
@@ -152,6 +157,7 @@ class BuildAsPanel(SidebarPanel, bpy.types.Panel):
         layout.row().prop(settings, "build_as", expand=True)
         column = layout.column()
         if settings.build_as == "mesh":
+            column.active = settings.source not in ("FOLDER", "MOVIE")
             column.prop(settings, "backfill")
         elif settings.build_as == "relief":
             column.prop(settings, "strength")

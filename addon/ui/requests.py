@@ -13,7 +13,7 @@ import bpy
 
 from ...engines.camera import CameraIntrinsics
 from ...engines.depth_file import DepthMeaning
-from ...engines.errors import CameraError, ImageError, ModelError
+from ...engines.errors import CameraError, ImageError, ModelError, OutputError
 from ...engines.images import read_header
 from ..camera import read_intrinsics
 from ..jobs.request import BuildRequest, CameraChoice, CameraMode, EngineChoice, ImageArray, Source
@@ -41,13 +41,23 @@ class Scratch:
         self._folder.cleanup()
 
 
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What a folder or movie needs besides. ``folder``: where the depth of its frames is kept; ``again``: also what is finished there;
+    ``set_time``: give the scene its range of frames."""
+
+    folder: Path
+    again: bool
+    set_time: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """One build as the sidebar asks for it. ``frames``: a folder or movie that is to play, None for a single picture. ``set_up_scene``: see
-    ``build_objects``. ``scratch`` holds what the request points at, and is to be closed when the job is over."""
+    """One build as the sidebar asks for it. ``playing`` is None for a single picture. ``set_up_scene``: see ``build_objects``. ``scratch``
+    holds what the request points at, and is to be closed when the job is over."""
 
     request: BuildRequest
-    frames: Path | None
+    playing: Playing | None
     set_up_scene: bool
     scratch: Scratch = field(default_factory=Scratch)
 
@@ -61,19 +71,19 @@ def wanted_from(context: bpy.types.Context, filepath: str = "") -> Wanted:
     scratch = Scratch()
     try:
         kind = "FILE" if filepath else settings.source
-        frames = _frames(settings, kind)
-        source = _playing(settings, frames) if frames is not None else _source(context, settings, kind, filepath, scratch.path)
+        source = _source(context, settings, kind, filepath, scratch.path)
+        playing = _playing(settings, source) if kind in ("FOLDER", "MOVIE") else None
         request = BuildRequest(
             source=source,
             engine=_engine(context, settings, kind),
             camera=_camera(context, settings, kind, source.picture),
             options=build_options(settings),
-            backfill=settings.backfill and settings.build_as == "mesh",
+            backfill=settings.backfill and settings.build_as == "mesh" and playing is None,
         )
     except BaseException:
         scratch.close()
         raise
-    return Wanted(request, frames, settings.set_up_scene and kind != "RENDER", scratch)
+    return Wanted(request, playing, settings.set_up_scene and kind != "RENDER", scratch)
 
 
 def build_options(settings: Any) -> BuildOptions:
@@ -96,6 +106,8 @@ def build_options(settings: Any) -> BuildOptions:
 
 
 def _source(context: bpy.types.Context, settings: Any, kind: str, filepath: str, scratch: Path) -> Source:
+    if kind in ("FOLDER", "MOVIE"):
+        return _frames(settings, kind)
     if kind == "IMAGE":
         picture = picture_from_image(settings.image, context.scene, scratch)
         return Source(bpy.path.display_name_from_filepath(settings.image.name) or settings.image.name, picture)
@@ -109,17 +121,27 @@ def _source(context: bpy.types.Context, settings: Any, kind: str, filepath: str,
     return Source(file.stem, picture_from_file(file))
 
 
-def _frames(settings: Any, kind: str) -> Path | None:
-    if kind == "FOLDER":
-        folder = _chosen(settings.folder, "folder of pictures")
-        if not folder.is_dir():
-            raise ImageError(f"{folder} is no folder that exists; choose a folder of pictures.")
-        return folder
-    return _chosen(settings.movie, "movie") if kind == "MOVIE" else None
+def _frames(settings: Any, kind: str) -> Source:
+    if kind == "MOVIE":
+        movie = _chosen(settings.movie, "movie")
+        return Source(movie.stem, movie)
+    folder = _chosen(settings.folder, "folder of pictures")
+    if not folder.is_dir():
+        raise ImageError(f"{folder} is no folder that exists; choose a folder of pictures.")
+    return Source(folder.name, folder)
 
 
-def _playing(settings: Any, frames: Path) -> Source:
-    return Source(frames.name if frames.is_dir() else frames.stem, frames)
+def _playing(settings: Any, source: Source) -> Playing:
+    return Playing(_frames_folder(settings, source), settings.estimate_again, settings.set_time)
+
+
+def _frames_folder(settings: Any, source: Source) -> Path:
+    """Where the depth of frames goes: the chosen folder, else one beside the .blend. Raises :class:`OutputError` when there is neither."""
+    if settings.frames_folder.strip():
+        return Path(bpy.path.abspath(settings.frames_folder.strip()))
+    if not bpy.data.filepath:
+        raise OutputError("The depth of every frame is kept beside the .blend file; save it first, or choose a folder for the frames.")
+    return Path(bpy.data.filepath).parent / "depthbridge" / source.name
 
 
 def _chosen(path: str, what: str) -> Path:

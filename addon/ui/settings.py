@@ -134,6 +134,19 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
         name="Folder", description="A folder of pictures of one size, played in the order of their names", subtype="DIR_PATH"
     )
     movie: bpy.props.StringProperty(name="Movie", description="A movie file: MP4, MOV, WebM, ...", subtype="FILE_PATH")  # type: ignore[valid-type]
+    frames_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Frames To",
+        description="Folder that keeps the depth of every frame; empty for depthbridge/NAME beside the .blend file",
+        subtype="DIR_PATH",
+    )
+    estimate_again: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Estimate Again", description="Estimate frames again that an earlier build has finished in that folder, and overwrite them"
+    )
+    set_time: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Set Frame Range",
+        description="Give the scene the frame range and rate of the pictures, unless something in it is animated already",
+        default=True,
+    )
     depth_file: bpy.props.StringProperty(name="Depth File", description="EXR, NumPy (npz, npy), PNG or TIFF", subtype="FILE_PATH")  # type: ignore[valid-type]
     depth_meaning: bpy.props.EnumProperty(name="Values Are", description="What the numbers of the depth file are", items=_MEANINGS)  # type: ignore[valid-type]
     depth_picture: bpy.props.StringProperty(  # type: ignore[valid-type]

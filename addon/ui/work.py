@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
 
-from ...engines.camera import CameraSource
+from ...engines.camera import CameraIntrinsics, CameraSource
 from ...engines.cancel import CancelToken
-from ...engines.depth_map import DepthKind, DepthMap
-from ..build import Built, build_objects
+from ...engines.depth_map import DepthKind
+from ..backfill import add_backfill
+from ..backfill_layer import PreparedBackfill
+from ..build import build_objects
 from ..jobs.pipeline import Ready, run
 from ..jobs.progress import Pace, Report
 from ..options import BuildAs
 from ..prepare import Prepared
+from ..sequence import build_sequence
+from ..sequence_files import SequenceFiles, run_sequence
 from ..transaction import all_or_nothing
 from .requests import Wanted
 
-Outcome = Ready
+Outcome = Ready | SequenceFiles
 
 _CAMERAS = {
     CameraSource.GIVEN: "camera given",
@@ -26,24 +32,62 @@ _CAMERAS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a build added to the open file. ``summary``: one line about it; ``notes``: sentences the user should read."""
+
+    object: bpy.types.Object
+    camera: bpy.types.Object
+    summary: str
+    notes: tuple[str, ...]
+
+
 def work(wanted: Wanted, report: Report, cancel: CancelToken, pace: Pace) -> Outcome:
     """Everything that is not Blender's, in any thread. Raises a ``DepthbridgeError``."""
+    playing = wanted.playing
+    if playing is not None:
+        return run_sequence(wanted.request, playing.folder, progress=report, cancel=cancel, force=playing.again)
     return run(wanted.request, progress=report, cancel=cancel, pace=pace)
 
 
-def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) -> tuple[Built, str]:
-    """Add what was prepared to the open file and select it; what was added, and one line that says what it is. Raises and adds nothing."""
-    prepared = outcome.prepared
+def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) -> Added:
+    """Add what was prepared to the open file, and select it. Main thread only. Raises, and adds nothing then."""
     with all_or_nothing():
-        built = build_objects(prepared, wanted.request.source.name, set_up_scene=wanted.set_up_scene)
-        if outcome.backfill is not None:
-            from ..backfill import add_backfill
-
-            add_backfill(built.object, outcome.backfill)
+        added = _add_single(wanted, outcome) if isinstance(outcome, Ready) else _add_playing(wanted, outcome)
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
-        select_alone(context, built.object)
-    return built, _summary(built, prepared)
+        select_alone(context, added.object)
+    return added
+
+
+def _add_single(wanted: Wanted, outcome: Ready) -> Added:
+    prepared = outcome.prepared
+    built = build_objects(prepared, wanted.request.source.name, set_up_scene=wanted.set_up_scene)
+    if isinstance(outcome.backfill, PreparedBackfill):
+        add_backfill(built.object, outcome.backfill)
+    camera = prepared.source.camera
+    assert camera is not None
+    what = _counted(built.vertices, prepared.options.as_)
+    summary = f"Built {built.object.name}: {what} {_unit(prepared)}, {_camera(camera, prepared.source.camera_source)}"
+    return Added(built.object, built.camera, summary, outcome.notes)
+
+
+def _add_playing(wanted: Wanted, files: SequenceFiles) -> Added:
+    assert wanted.playing is not None
+    options = wanted.request.options
+    built = build_sequence(
+        files,
+        wanted.request.source.name,
+        options,
+        start_frame=bpy.context.scene.frame_start,
+        set_up_scene=wanted.set_up_scene,
+        set_time=wanted.playing.set_time,
+    )
+    what = _counted(built.vertices, options.as_)
+    unit = "in metres" if files.header.unit == "m" else "in relative depth"
+    camera = _camera(files.header.camera, files.header.camera_source)
+    notes = (*built.notes, f"The depth of its frames lies in {files.folder}; it is needed as long as the object is.")
+    return Added(built.object, built.camera, f"Built {built.object.name}: {files.count} frames of {what} {unit}, {camera}", notes)
 
 
 def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:
@@ -55,9 +99,8 @@ def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:
     layer.objects.active = item
 
 
-def _summary(built: Built, prepared: Prepared) -> str:
-    what = "points" if prepared.options.as_ is BuildAs.POINTS else "vertices"
-    return f"Built {built.object.name}: {built.vertices:,} {what} {_unit(prepared)}, {_camera(prepared.source)}"
+def _counted(vertices: int, as_: BuildAs) -> str:
+    return f"{vertices:,} {'points' if as_ is BuildAs.POINTS else 'vertices'}"
 
 
 def _unit(prepared: Prepared) -> str:
@@ -68,8 +111,5 @@ def _unit(prepared: Prepared) -> str:
     return "of guessed depth" if prepared.conversion is not None else "in relative depth"
 
 
-def _camera(depth: DepthMap) -> str:
-    assert depth.camera is not None
-    return f"{_CAMERAS.get(depth.camera_source, 'camera')} {depth.camera.fov_vertical_deg:.3g}°"
-
-
+def _camera(camera: CameraIntrinsics, source: CameraSource) -> str:
+    return f"{_CAMERAS.get(source, 'camera')} {camera.fov_vertical_deg:.3g}°"

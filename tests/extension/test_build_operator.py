@@ -225,6 +225,33 @@ def test_backfill_comes_with_the_build(settings: Any) -> None:
     assert any(child.type == "MESH" for child in built.children)
 
 
+def _frames(folder: Path, count: int = 3) -> Path:
+    folder.mkdir()
+    for index in range(count):
+        Image.fromarray(picture(48, 32, seed=index)).save(folder / f"take.{index + 1:04}.png")
+    return folder
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["chosen folder", "beside the file"])
+def test_a_folder_becomes_one_object_that_plays(settings: Any, tmp_path: Path, chosen: bool) -> None:
+    settings.source, settings.folder = "FOLDER", str(_frames(tmp_path / "walk"))
+    kept = tmp_path / "kept" if chosen else tmp_path / "depthbridge" / "walk"
+    if chosen:
+        settings.frames_folder = str(kept)
+    else:
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 11, 400
+    bpy.ops.depthbridge.build()
+    built = bpy.context.view_layer.objects.active
+    assert built.name == "walk" and len(list(kept.glob("*.exr"))) == 3
+    assert (scene.frame_start, scene.frame_end) == (11, 13)
+    settings.set_time = False
+    scene.frame_end = 400
+    bpy.ops.depthbridge.build()
+    assert scene.frame_end == 400
+
+
 # ---- what it refuses ---------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +289,16 @@ def test_many_pictures_are_no_single_one(settings: Any, photo: Path) -> None:
     image.source = "SEQUENCE"
     settings.source, settings.image = "IMAGE", image
     assert "choose Folder as the source" in refused()
+
+
+def test_frames_need_a_place(settings: Any, tmp_path: Path) -> None:
+    settings.source, settings.folder = "FOLDER", str(_frames(tmp_path / "walk"))
+    assert "save it first, or choose a folder" in refused()
+    settings.folder = str(tmp_path / "gone")
+    assert "gone is no folder" in refused()
+    settings.folder, settings.frames_folder, settings.build_as = str(tmp_path / "walk"), str(tmp_path / "kept"), "relief"
+    assert "not as a relief" in refused()
+    assert not (tmp_path / "kept").exists()
 
 
 def test_no_camera_to_match(settings: Any, photo: Path) -> None:
