@@ -165,7 +165,7 @@ class Movie:
         self._size: tuple[int, int] | None = None
         capture = self._restart()
         claimed, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-        self.turned = int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360 != 0
+        self.turned = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360 != 0
         self.fps: float | None = fps if math.isfinite(fps) and 0 < fps <= 1000 else None
         width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         if width * height > MAX_PIXELS:
@@ -201,9 +201,9 @@ class Movie:
         return f"{self._mark} frame {index}"
 
     def shown_as_read(self, index: int) -> bool:
-        # Blender takes a frame to be where the frame rate says.
+        # Blender takes a frame to be where the frame rate says, and its 4.2 does not turn movies.
         self.read(index)
-        return self.fps is not None and abs((self._kept_at_ms - self._first_at_ms) * self.fps / 1000 - index) < 0.5
+        return not self.turned and self.fps is not None and abs((self._kept_at_ms - self._first_at_ms) * self.fps / 1000 - index) < 0.5
 
     def close(self) -> None:
         if self._capture is not None:

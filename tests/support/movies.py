@@ -25,7 +25,7 @@ def marked_frame(index: int, width: int = 64, height: int = 48) -> ImageArray:
 def index_of(frame: ImageArray) -> int:
     """Which marked frame this is, by its bottom right quarter."""
     height, width = frame.shape[:2]
-    grey = frame[height * 2 // 3 :, width * 2 // 3 :].astype(float).mean()
+    grey = float(np.median(frame[height * 2 // 3 :, width * 2 // 3 :]))
     return round((grey - 10) / 12)
 
 
