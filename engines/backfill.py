@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .continuation import Planes, continued, planes_behind
+from .continuation import continued, planes_behind
 from .depth_map import DepthKind, DepthMap
 from .errors import DepthKindError, ImageError
 from .grid_mesh import grid_positions
-from .torn_edges import BoolArray, FloatArray, HiddenBand, IndexArray, IntArray, TornGrid, hidden_band, steps_beside, torn_grid
+from .torn_edges import BoolArray, FloatArray, IndexArray, IntArray, TornGrid, hidden_band, steps_beside, torn_grid
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 ByteArray = npt.NDArray[np.uint8]
@@ -70,20 +70,23 @@ def backfill_layer(
     _check(depth, image, tear, reach, stride)
     rows, columns = grid_positions(depth.height, stride), grid_positions(depth.width, stride)
     grid = torn_grid(_disparity(depth, keep_sky)[np.ix_(rows, columns)], tear)
+    if not grid.near.any():
+        return None
     reach = max(1.0, reach / stride)
-    band = hidden_band(grid, reach)
-    if not band.pixels.size:
-        return None
-    band, planes, far_steps = _without_the_far_side(grid, band, reach)
-    if not band.pixels.size:
-        return None
-    hidden = _flags(grid, band.pixels)
-    far_steps[band.pixels] = -1
-    behind = _behind(grid, band, continued(grid, band, planes))
-    overlap = np.flatnonzero((far_steps >= 0) & (far_steps < _OVERLAP_PX))
-    layer = _layer(depth, grid, band, behind, overlap, stride)
-    colours = _inpainted(_cells_of(image, rows, columns, stride), hidden, _as_picture(far_steps, grid), reach)
-    return Backfill(layer, _enlarged(colours, image.shape, stride), _spread(hidden, depth.values.shape, stride))
+    far_steps = steps_beside(grid, grid.rims, 2 * (math.ceil(reach) + _MARGIN_PX))
+    disparity, source, hidden = _continued(grid, reach, far_steps)
+    overlap = (far_steps >= 0) & (far_steps < _OVERLAP_PX) & np.isnan(disparity) & ~grid.near.ravel()
+    disparity[overlap] = grid.disparity.ravel()[overlap] * np.float32(1 - OVERLAP_BEHIND)
+    _close(grid, disparity, hidden)
+    far_steps[hidden] = -1
+
+    behind = _as_picture(hidden, grid)
+    colours = _inpainted(_cells_of(image, rows, columns, stride), behind, _as_picture(far_steps, grid), reach)
+    return Backfill(
+        depth=_layer(depth, grid, disparity, source, stride),
+        image=_enlarged(colours, image.shape, stride),
+        hidden=_spread(behind, depth.values.shape, stride),
+    )
 
 
 def _check(depth: DepthMap, image: ByteArray, tear: float, reach: float, stride: int) -> None:
@@ -107,31 +110,37 @@ def _disparity(depth: DepthMap, keep_sky: bool) -> FloatArray:
     return disparity
 
 
-def _without_the_far_side(grid: TornGrid, band: HiddenBand, reach: float) -> tuple[HiddenBand, Planes, IntArray]:
-    """``band`` and its planes without what lies on the far surface itself, which the band reaches around the end of a tear; and the steps
-    from the far rims over the far surface, flat, -1 beyond."""
-    far_steps = steps_beside(grid, np.unique(band.rim), 2 * (math.ceil(reach) + _MARGIN_PX))
-    planes = planes_behind(grid, band)
-    to_rim = far_steps[band.pixels]
-    sooner = (to_rim >= 0) & (to_rim < band.steps)
-    in_front = grid.disparity.ravel()[band.pixels] > planes.here * (1 + grid.tear)
-    kept = in_front | ~sooner
-    return band.only(kept), planes.only(kept), far_steps
-
-
-def _behind(grid: TornGrid, band: HiddenBand, disparity: FloatArray) -> FloatArray:
-    """``disparity`` (K,), pushed behind the surface in front where a slope led out of it."""
-    front = grid.disparity.ravel()[band.pixels]
-    return np.minimum(disparity * np.float32(1 - OVERLAP_BEHIND), front * np.float32(1 - BEHIND))
-
-
-def _layer(depth: DepthMap, grid: TornGrid, band: HiddenBand, behind: FloatArray, overlap: IndexArray, stride: int) -> DepthMap:
+def _continued(grid: TornGrid, reach: float, far_steps: IntArray) -> tuple[FloatArray, IndexArray, BoolArray]:
+    """What the far sides are behind the near ones, all flat: disparity float32, NaN elsewhere; where what else is known of a pixel is to be
+    taken from, int64; and bool, where that is."""
+    band = hidden_band(grid, reach)
     disparity = np.full(grid.disparity.size, np.nan, dtype=np.float32)
-    disparity[overlap] = grid.disparity.ravel()[overlap] * np.float32(1 - OVERLAP_BEHIND)
-    disparity[band.pixels] = behind
-    # What else is known of a hidden pixel is what is known of the far pixel it continues.
     source = np.arange(grid.disparity.size)
-    source[band.pixels] = band.rim
+    hidden = np.zeros(grid.disparity.size, dtype=np.bool_)
+    if band.pixels.size:
+        planes = planes_behind(grid, band)
+        front = grid.disparity.ravel()[band.pixels]
+        # Around the end of a tear the band reaches the far surface itself, which hides nothing: half a tear in front is not in front.
+        to_rim = far_steps[band.pixels]
+        hides = (front > planes.here * (1 + grid.tear / 2)) | (to_rim < 0) | (to_rim > band.steps) | grid.near.ravel()[band.pixels]
+        # A slope may lead out of the surface in front.
+        nearest = front * np.where(hides, np.float32(1 - BEHIND), np.float32(1 - OVERLAP_BEHIND))
+        disparity[band.pixels] = np.minimum(continued(grid, band, planes) * np.float32(1 - OVERLAP_BEHIND), nearest)
+        source[band.pixels] = np.where(hides, band.rim, band.pixels)
+        hidden[band.pixels] = hides
+    return disparity, source, hidden
+
+
+def _close(grid: TornGrid, disparity: FloatArray, hidden: BoolArray) -> None:
+    """Whatever corner of a torn quad has no layer yet gets one, on the near side at its farthest neighbour's depth, so that every torn quad is
+    closed: ramps that lead nowhere, surfaces of a single pixel."""
+    loose = grid.torn.ravel() & np.isnan(disparity)
+    near = grid.near.ravel()[loose]
+    disparity[loose] = np.where(near, grid.farthest.ravel()[loose], grid.disparity.ravel()[loose]) * np.float32(1 - OVERLAP_BEHIND)
+    hidden |= loose & grid.near.ravel()
+
+
+def _layer(depth: DepthMap, grid: TornGrid, disparity: FloatArray, source: IndexArray, stride: int) -> DepthMap:
     there = np.isfinite(disparity)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.where(there & (disparity > 0), 1 / disparity, np.float32(0))
@@ -187,7 +196,7 @@ def _grown(area: BoolArray, pixels: int) -> BoolArray:
     return np.asarray(cv2.dilate(area.astype(np.uint8), block), dtype=np.bool_)
 
 
-def _cells_of(image: ByteArray, rows: IndexArray, columns: IndexArray, stride: int) -> ByteArray:
+def _cells_of(image: ByteArray, rows: IntArray, columns: IntArray, stride: int) -> ByteArray:
     """The mean colour around each of the grid's pixels."""
     if stride == 1:
         return image
@@ -201,12 +210,6 @@ def _enlarged(cells: ByteArray, shape: tuple[int, ...], stride: int) -> ByteArra
     x = ((np.arange(shape[1]) - stride // 2) / stride).astype(np.float32)
     y = ((np.arange(shape[0]) - stride // 2) / stride).astype(np.float32)
     return np.asarray(cv2.remap(cells, *np.meshgrid(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
-
-
-def _flags(grid: TornGrid, index: IndexArray) -> BoolArray:
-    flags = np.zeros(grid.disparity.size, dtype=np.bool_)
-    flags[index] = True
-    return _as_picture(flags, grid)
 
 
 def _as_picture(flat: npt.NDArray[_Scalar], grid: TornGrid) -> npt.NDArray[_Scalar]:

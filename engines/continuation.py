@@ -33,16 +33,11 @@ _ROUNDS = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
-    """The plane that each pixel of a band continues, float64: ``anchor`` (K,), disparity at its rim; ``slopes`` (K,2), per column and per
-    row; ``here`` (K,), disparity at the pixel itself."""
+    """The plane that each pixel of a band continues, float64: ``slopes`` (K,2), of its disparity per column and per row; ``here`` (K,), its
+    disparity at the pixel itself."""
 
-    anchor: _Doubles
     slopes: _Doubles
     here: _Doubles
-
-    def only(self, kept: BoolArray) -> Planes:
-        """Of the pixels where ``kept`` (K,)."""
-        return Planes(self.anchor[kept], self.slopes[kept], self.here[kept])
 
 
 def planes_behind(grid: TornGrid, band: HiddenBand) -> Planes:
@@ -52,14 +47,15 @@ def planes_behind(grid: TornGrid, band: HiddenBand) -> Planes:
     rows, columns = grid.place(band.pixels)
     rim_rows, rim_columns = grid.place(band.rim)
     here = planes[:, 0] + planes[:, 1] * (columns - rim_columns) + planes[:, 2] * (rows - rim_rows)
-    return Planes(planes[:, 0], planes[:, 1:], here)
+    return Planes(planes[:, 1:], here)
 
 
 def continued(grid: TornGrid, band: HiddenBand, planes: Planes) -> FloatArray:
     """Disparity float32 (K,) of the hidden surface at each pixel of ``band``; 0 where sky continues. Not yet held behind the front."""
-    sky = grid.disparity.ravel()[band.rim] == 0
+    at_rim = grid.disparity.ravel()[band.rim]
+    sky = at_rim == 0
     joined = _membrane(grid, band, planes.here, planes.slopes, sky)
-    bounded = np.clip(joined, planes.anchor / _MOST, planes.anchor * _MOST)
+    bounded = np.clip(joined, at_rim / _MOST, at_rim * _MOST)
     return np.where(sky, 0.0, bounded).astype(np.float32)
 
 

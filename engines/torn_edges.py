@@ -21,6 +21,7 @@ IntArray = npt.NDArray[np.int32]
 
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _BLOCK = np.ones((3, 3), dtype=np.uint8)
+_QUAD = np.ones((2, 2), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +29,16 @@ class TornGrid:
     """The disparity of a grid and its torn edges.
 
     ``disparity``: float32 (H+2,W+2), NaN where nothing is. ``near``, ``far``: bool (H+2,W+2), whether a quad at the pixel tears with the
-    pixel on its near, its far side; a pixel on a ramp between two surfaces is both. ``tear``: farthest over nearest, minus one, above
-    which a quad tears.
+    pixel on its near, its far side; a pixel on a ramp between two surfaces is both. ``torn``: bool (H+2,W+2), whether it is a corner of a quad
+    that tears, which it may be without being on either side. ``farthest``: float32 (H+2,W+2), the smallest disparity of a pixel and its
+    neighbours. ``tear``: farthest over nearest, minus one, above which a quad tears.
     """
 
     disparity: FloatArray
+    farthest: FloatArray
     near: BoolArray
     far: BoolArray
+    torn: BoolArray
     tear: float
 
     @property
@@ -68,24 +72,24 @@ class HiddenBand:
     distance2: FloatArray
     steps: IntArray
 
-    def only(self, kept: BoolArray) -> HiddenBand:
-        """The pixels where ``kept`` (K,)."""
-        return HiddenBand(self.pixels[kept], self.rim[kept], self.distance2[kept], self.steps[kept])
-
 
 def torn_grid(disparity: FloatArray, tear: float) -> TornGrid:
     """``disparity`` float32 (H,W), NaN where nothing is, 0 infinitely far; a quad tears where its largest exceeds its smallest by more
     than the share ``tear``."""
     padded = np.pad(disparity, 1, constant_values=np.nan)
     there = np.isfinite(padded)
+    low, high = np.where(there, padded, np.float32(np.inf)), np.where(there, padded, np.float32(-np.inf))
     # The eight neighbours of a pixel are those it shares a quad with.
-    farthest = cv2.erode(np.where(there, padded, np.float32(np.inf)), _BLOCK)
-    nearest = cv2.dilate(np.where(there, padded, np.float32(-np.inf)), _BLOCK)
+    farthest = np.asarray(cv2.erode(low, _BLOCK), dtype=np.float32)
+    nearest = cv2.dilate(high, _BLOCK)
     factor = np.float32(1 + tear)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         near = there & (padded > farthest * factor)
         far = there & (nearest > padded * factor)
-    return TornGrid(padded, near, far, tear)
+        # Each quad stands at its bottom right corner.
+        quads = cv2.dilate(high, _QUAD) > cv2.erode(low, _QUAD) * factor
+    torn = there & (cv2.dilate(quads.astype(np.uint8), _QUAD, anchor=(0, 0)) > 0)
+    return TornGrid(padded, farthest, near, far, torn, tear)
 
 
 def hidden_band(grid: TornGrid, reach_px: float) -> HiddenBand:
