@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from .blender import addon_module
@@ -15,8 +18,7 @@ PROGRAM = "depthbridge scene"
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def command(context: click.Context, arguments: tuple[str, ...]) -> None:
+def command(arguments: tuple[str, ...]) -> None:
     """Build pictures, or depth files, as Blender scenes.
 
     The arguments are those of ``blender -c depthbridge build`` and are read there; so is ``--help``, which needs no Blender.
@@ -25,4 +27,8 @@ def command(context: click.Context, arguments: tuple[str, ...]) -> None:
         from ..addon.batch_options import parse
 
         parse(arguments, PROGRAM)  # prints, and leaves by SystemExit
-    context.exit(addon_module("batch").main(list(arguments), PROGRAM))
+    status: int = addon_module("batch").main(list(arguments), PROGRAM)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not by way of Python's end: after a glTF export Blender 4.2's module frees Python classes when Python is gone already, and crashes.
+    os._exit(status)

@@ -84,7 +84,7 @@ def test_what_goes_wrong_is_a_sentence_and_a_status(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(photo: Path, model: Path, tmp_path: Path) -> None:
-    done = in_a_process([str(photo), "--out", str(tmp_path / "out"), "--model", str(model)], largest_file=1_000)
+    done = in_a_process([str(photo), "--out", str(tmp_path / "out"), "--model", str(model)], largest_file=50_000)
     assert (done.returncode, json.loads(done.stdout)["status"], done.stderr.count("\n")) == (1, "failed", 1)
     assert "free some space" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
