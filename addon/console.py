@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 
 @contextmanager
@@ -18,8 +19,7 @@ def quiet_console() -> Iterator[None]:
     Part of it goes past Python to the file descriptors and part through ``sys.stdout`` and ``sys.stderr``, so all are redirected for the
     block. When the block fails, what was held back becomes a note of the exception: a traceback shows it, a one-line message does not.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     reports = io.StringIO()
     with tempfile.TemporaryFile() as held:
         saved = [(fd, os.dup(fd)) for fd in (1, 2)]
@@ -37,8 +37,15 @@ def quiet_console() -> Iterator[None]:
 
 
 def _restore(saved: list[tuple[int, int]]) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     for fd, copy in saved:
         os.dup2(copy, fd)
         os.close(copy)
+
+
+def _flush() -> None:
+    """Empty the buffers of Python and of C: what Blender's C code prints into a pipe would come out long after the block otherwise."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with suppress(OSError, AttributeError):  # a platform whose C library has another name prints as it always did
+        ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
