@@ -23,6 +23,7 @@ from depthbridge.engines.export.npz import write_npz
 from support import onnx_models as models
 from support.disks import small_disk
 from support.known_depth import CAMERAS, blocks, depth_map, wavy_depth
+from support.movies import marked_frame, write_folder, write_movie
 
 CAMERA = CAMERAS["off centre"]
 
@@ -340,3 +341,66 @@ def test_the_reason_of_a_model_is_the_engines(model: Path) -> None:
 
     with pytest.raises(ModelError):
         EngineChoice(model=str(model)).open()
+
+
+# ---- backfill and sequences --------------------------------------------------------------------------------------------
+
+
+def test_a_backfill_is_in_every_file(known: Path, run: Any, tmp_path: Path) -> None:
+    alone = run(known, "--save", "glb,ply")
+    assert alone.status == 0
+    front = len(trimesh.load(tmp_path / "out" / "room.ply", process=False).vertices)
+    done = run(known, "--save", "blend,glb,ply", "--backfill", "--force")
+    assert done.status == 0, done.err
+    tree, _ = glb(tmp_path / "out" / "room.glb")
+    assert sorted(node["name"] for node in tree["nodes"]) == ["room", "room backfill"]
+    assert len(tree["images"]) == 2
+    assert len(trimesh.load(tmp_path / "out" / "room.ply", process=False).vertices) > front
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out" / "room.blend"))
+    assert bpy.data.objects["room backfill"].parent is bpy.data.objects["room"]
+
+
+def test_nothing_torn_is_told(run: Any, tmp_path: Path) -> None:
+    write_npz(tmp_path / "wall.npz", depth_map(np.full((60, 80), 2.0, dtype=np.float32), None))
+    done = run(tmp_path / "wall.npz", "--backfill")
+    assert done.status == 0
+    assert "no gap to fill" in done.err
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    write_folder(tmp_path / "shot.v2", [marked_frame(index) for index in range(4)])
+    return tmp_path / "shot.v2"
+
+
+def test_a_folder_becomes_one_object_that_plays_wherever_it_is_moved(shots: Path, run: Any, tmp_path: Path) -> None:
+    done = run(shots, "--sequence", "--fov-v", "40", "--stride", "4")
+    assert (done.status, done.states) == (0, ["built"]), done.err
+    line = done.lines[0]
+    assert (line["object"], line["frames"], line["unit"], line["vertices"]) == ("shot.v2", 4, "m", 12 * 16)
+    assert files(tmp_path / "out") == ["shot.v2.blend", "shot.v2_depth"]
+    (tmp_path / "out").rename(tmp_path / "moved")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "shot.v2.blend"))
+    depth = bpy.data.images["shot.v2 depth"]
+    assert Path(bpy.path.abspath(depth.filepath)).parent == tmp_path / "moved" / "shot.v2_depth"
+    assert depth.has_data or depth.size[0] == 16
+    assert (bpy.context.scene.frame_start, bpy.context.scene.frame_end) == (1, 4)
+
+
+def test_a_movie_is_a_sequence_by_itself_and_is_skipped_when_finished(run: Any, tmp_path: Path) -> None:
+    movie = write_movie(tmp_path / "clip.mp4", [marked_frame(index) for index in range(3)])
+    assert run(movie).states == ["built"]
+    assert run(movie).states == ["skipped"]
+    (tmp_path / "out" / "clip.blend").unlink()
+    done = run(movie)
+    assert (done.states, done.lines[0]["frames"]) == (["built"], 3)
+
+
+def test_a_bad_frame_costs_its_sequence_alone(shots: Path, photos: list[Path], run: Any, tmp_path: Path) -> None:
+    (shots / "shot_0003.png").write_bytes(b"no picture")
+    good = tmp_path / "good"
+    write_folder(good, [marked_frame(index) for index in range(2)])
+    done = run(shots, good, "--sequence")
+    assert (done.status, done.states) == (1, ["failed", "built"])
+    assert "shot_0003" in done.lines[0]["error"]
+    assert "shot.v2.blend" not in files(tmp_path / "out")
