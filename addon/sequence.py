@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -76,8 +77,8 @@ def build_sequence(
     notes = list(files.notes)
     animated = _is_animated(scene)
     with all_or_nothing():
-        photo = _load(str(files.ending.photo), f"{name} photo", "MOVIE" if files.ending.movie else "SEQUENCE")
-        depth_image = _load(str(frame_path(files.folder, 0)), f"{name} depth", "SEQUENCE")
+        photo = _load(files.ending.photo, f"{name} photo", "MOVIE" if files.ending.movie else "SEQUENCE")
+        depth_image = _load(frame_path(files.folder, 0).absolute(), f"{name} depth", "SEQUENCE")
         depth_image.colorspace_settings.name = "Non-Color"
         grid = _plane(header)
         built = bpy.data.objects.new(name, _add_carrier(grid, files, name))
@@ -119,13 +120,21 @@ class _Player:
         driver.expression = f"clamp(floor(frame - start), 0, {self.files.count - 1}) + {self.files.ending.first_number - 1}"
 
 
-def _load(path: str, name: str, source: str) -> bpy.types.Image:
+def _load(path: Path, name: str, source: str) -> bpy.types.Image:
     try:
-        image = bpy.data.images.load(path, check_existing=False)
+        image = bpy.data.images.load(_portable(path), check_existing=False)
     except RuntimeError as error:
         raise ImageError(f"Blender cannot read {path}; build the sequence again from its pictures.") from error
     image.name, image.source = name, source
     return image
+
+
+def _portable(path: Path) -> str:
+    """Relative to the .blend for what lies in its folder, so that both can be moved together."""
+    blend = Path(bpy.data.filepath)
+    if bpy.data.filepath and blend.parent in path.parents:
+        return "//" + path.relative_to(blend.parent).as_posix()
+    return str(path)
 
 
 def _plane(header: SequenceHeader) -> GridMesh:

@@ -5,7 +5,7 @@ stops when asked, goes on where it stopped. Imports no bpy."""
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engines.atomic import make_folder, writing_to
@@ -128,10 +128,14 @@ def estimate_sequence(
 def read_sequence(folder: Path) -> SequenceFiles:
     """A finished sequence, for building it again. Raises :class:`DepthbridgeError` when there is none."""
     there = read_header(folder)
-    if there is None or there[1] is None:
-        state = "holds no sequence" if there is None else "holds a sequence whose frames are not all finished"
-        raise DepthbridgeError(f"{folder} {state}; build it from its pictures.")
-    return _files(folder, there[0], there[1], read_log(folder), ())
+    if there is None:
+        raise DepthbridgeError(f"{folder} holds no sequence; build it from its pictures.")
+    header, ending = there
+    if ending is None:
+        raise DepthbridgeError(f"{folder} holds a sequence whose frames are not all finished; build it from its pictures.")
+    if not ending.photo.exists() and (folder / ending.photo.name).exists():
+        ending = replace(ending, photo=folder / ending.photo.name)  # a copy of ours, and the folder was moved
+    return _files(folder, header, ending, read_log(folder), ())
 
 
 def _files(folder: Path, header: SequenceHeader, ending: Ending, log: dict[int, FrameEntry], notes: tuple[str, ...]) -> SequenceFiles:

@@ -80,7 +80,8 @@ class SequenceRun:
         camera, source = self.choice.resolve(self.frames.width, self.frames.height)
         wanted = replace(
             there,
-            source=self.frames.path.absolute(),
+            # Both folders may have been moved together: that the pictures are the same ones is told by their marks.
+            source=there.source if there.source.name == self.frames.path.name else self.frames.path.absolute(),
             width=self.frames.width,
             height=self.frames.height,
             stride=self.stride,
@@ -93,7 +94,7 @@ class SequenceRun:
             conversion=self.conversion or there.conversion,
         )
         check_same(self.out, there, wanted)
-        self._begin(there)
+        self._begin(replace(there, source=self.frames.path.absolute()))
         self._resumed = True
         self._log = read_log(self.out)
 

@@ -338,3 +338,19 @@ def test_two_sequences_share_one_group_and_play_their_own_time(room: Path, tmp_p
     at(4)
     for built, index in ((first, 3), (second, 1)):
         np.testing.assert_allclose(attribute(evaluated_mesh(built.object), "position")[:, 1], files.frame(index).depth.ravel(), rtol=1e-6)
+
+
+def test_a_project_folder_plays_where_it_is_moved_to(room: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.move(room, project)
+    bpy.ops.wm.save_as_mainfile(filepath=str(project / "room.blend"))
+    files = estimate(project / "room", project / "depthbridge" / "room", stride=4)
+    build_sequence(files, "room", EVERYTHING)
+    bpy.ops.wm.save_mainfile()
+    project.rename(tmp_path / "moved")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "room.blend"))
+    at(4)
+    depth = attribute(evaluated_mesh(bpy.data.objects["room"]), "position")[:, 1]
+    np.testing.assert_allclose(depth, DEPTHS[3][2::4, 2::4].ravel(), rtol=1e-6)
+    assert Path(bpy.path.abspath(bpy.data.images["room photo"].filepath)).is_file()

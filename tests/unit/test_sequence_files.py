@@ -386,3 +386,16 @@ def test_no_depth_at_all_is_told(room: Path, tmp_path: Path) -> None:
 def test_a_single_pixel_grid_has_no_tear() -> None:
     grid = FrameGrid(np.full((1, 1), 2, dtype=np.float32), np.zeros((1, 1), dtype=np.float32))
     assert grid.tear.shape == (1, 1) and not grid.tear.any()
+
+
+def test_a_project_that_was_moved_is_gone_on_with(room: Path, tmp_path: Path) -> None:
+    (room / "shot_0003.png").rename(room / "shot_0002b.png")  # so that the pictures are copied
+    estimate(room, tmp_path / "out", engine())
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (room, tmp_path / "out"):
+        shutil.move(folder, tmp_path / "elsewhere")
+    assert read_sequence(tmp_path / "elsewhere" / "out").ending.photo == tmp_path / "elsewhere" / "out" / "photo_0001.png"
+    again = engine()
+    files = estimate(tmp_path / "elsewhere" / "room", tmp_path / "elsewhere" / "out", again)
+    assert again.asked == []
+    assert files.header.source == tmp_path / "elsewhere" / "room"
