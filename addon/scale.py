@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ..engines.camera import CameraIntrinsics
 from ..engines.depth_map import SKY_THRESHOLD, DepthKind
 from ..engines.errors import DepthKindError
+from ..engines.floor_line import floor_inverse_depth
 from ..engines.scale_fit import (
     Measure,
     ScaleShift,
@@ -37,6 +39,10 @@ from .rebuild import options_of, prepare_again, rebuild
 
 _MEASURES = "depthbridge_measures"
 _MOST_METRES = 1e7
+# Shares of the picture's height, from below, in which the floor is looked for.
+_BANDS = (1 / 3, 1 / 4, 1 / 6, 1 / 10)
+# So much of it has to lie as far below the camera as it should, to within this share.
+_MOSTLY, _FLATNESS = 0.6, 0.1
 
 
 def scale_from_points(built: bpy.types.Object, first: int, second: int, true_m: float) -> str:
@@ -66,8 +72,7 @@ def scale_from_points(built: bpy.types.Object, first: int, second: int, true_m: 
     _keep_measures(built, [measure])
     if known.conversion is not None and known.conversion.guessed:
         return (
-            f"The two points are {true_m:g} m apart. The shift of this model's disparity is still a guess: other lengths are right only once "
-            "you measure a second distance, at another depth."
+            f"The two points are {true_m:g} m apart; measure a second distance, nearer or farther, to make the shape true."
         )
     return f"{_ways(known, factor)}: the two points are {true_m:g} m apart."
 
@@ -84,16 +89,13 @@ def scale_from_floor(
     _require_metres(camera_height_m, "height of the camera")
     if not -89 <= pitch_deg <= 89:
         raise DepthKindError(f"A camera pitched by {pitch_deg:g} degrees sees no floor below it; give -89 to 89, 0 for a level one.")
-    on_floor = _lower_third(shape.rays_y, known.camera) if vertices is None else np.isin(np.arange(len(shape.depth)), vertices)
-    on_floor &= shape.sky < SKY_THRESHOLD
-    height = camera_height_m / uniform_scale(built)
-    depth, rays_y = shape.depth[on_floor].astype(np.float64), shape.rays_y[on_floor].astype(np.float64)
-    if known.kind is DepthKind.DISPARITY:
-        fitted = fit_disparity_to_floor(_disparity(depth, known), rays_y, height, pitch_deg)
-        _convert(built, known, fitted)
+    floor = _Floor(known, shape, camera_height_m / uniform_scale(built), pitch_deg)
+    found = floor.of(np.isin(np.arange(len(shape.depth)), vertices)) if vertices is not None else floor.below(known.camera)
+    if isinstance(found, ScaleShift):
+        _convert(built, known, found)
         built.pop(_MEASURES, None)
         return f"The floor gives the scale and the shift: {built.name} is in metres now, the camera {camera_height_m:g} m above the floor."
-    factor = fit_relative_to_floor(depth, rays_y, height, pitch_deg) / shape.scale
+    factor = found / shape.scale
     _multiply(built, factor)
     mark_metric(built)
     return f"{_ways(known, factor)}: the camera is {camera_height_m:g} m above the floor."
@@ -107,6 +109,11 @@ def why_not_measurable(item: bpy.types.Object | None) -> str | None:
     if "Scale" not in input_names(modifier):
         return "A relief has no true lengths; rebuild it as a perspective mesh or as points"
     return None
+
+
+def measures_made(built: bpy.types.Object) -> int:
+    """How many distances of an object from disparity are kept: 1 waits for a second one."""
+    return len(_measures(built))
 
 
 def _measurable(built: bpy.types.Object) -> tuple[Provenance, LiveShape]:
@@ -129,11 +136,6 @@ def _ways(known: Provenance, factor: float) -> str:
     return f"In metres now, {factor:.4g} times as large"
 
 
-def _lower_third(rays_y: npt.NDArray[np.float32], camera: CameraIntrinsics) -> npt.NDArray[np.bool_]:
-    """bool (V,): the rays that lie in the lowest third of the picture."""
-    return rays_y * np.float32(camera.fy) + np.float32(camera.cy) >= np.float32(camera.height * 2 / 3)
-
-
 def _multiply(built: bpy.types.Object, factor: float) -> None:
     """All live lengths times ``factor``: the cuts go along, so that what is cut stays cut."""
     modifier = carrier_modifier(built)
@@ -143,6 +145,53 @@ def _multiply(built: bpy.types.Object, factor: float) -> None:
     if camera is not None:
         data: Any = camera.data
         set_clipping(camera, 2 * data.clip_start * factor, data.clip_end / 4 * factor)
+
+
+# ---- the floor ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """A level floor ``height`` below the camera, in units of the object, and the carrier that shows it somewhere."""
+
+    known: Provenance
+    shape: LiveShape
+    height: float
+    pitch_deg: float
+
+    def below(self, camera: CameraIntrinsics) -> ScaleShift | float:
+        """The fit to the lower third of the picture, or to a lower band where a wall takes too much of that."""
+        refused: DepthKindError | None = None
+        for share in _BANDS:
+            line = camera.height * (1 - share)
+            try:
+                return self.of(self.shape.rays_y * np.float32(camera.fy) + np.float32(camera.cy) >= np.float32(line))
+            except DepthKindError as error:
+                refused = refused or error
+        assert refused is not None
+        raise refused
+
+    def of(self, vertices: npt.NDArray[np.bool_]) -> ScaleShift | float:
+        """The fit to ``vertices``, bool (V,). Raises :class:`DepthKindError` when they are no floor."""
+        chosen = vertices & (self.shape.sky < SKY_THRESHOLD)
+        depth, rays_y = self.shape.depth[chosen].astype(np.float64), self.shape.rays_y[chosen].astype(np.float64)
+        if self.known.kind is DepthKind.DISPARITY:
+            disparity = _disparity(depth, self.known)
+            fitted = fit_disparity_to_floor(disparity, rays_y, self.height, self.pitch_deg)
+            self._check(fitted.scale * disparity + fitted.shift, rays_y)
+            return fitted
+        factor = fit_relative_to_floor(depth, rays_y, self.height, self.pitch_deg)
+        self._check(1 / (depth * factor), rays_y)
+        return factor
+
+    def _check(self, inverse_depth: npt.NDArray[np.float64], rays_y: npt.NDArray[np.float64]) -> None:
+        """A wall that takes half of what was looked at passes for a floor of another height and shape; a floor is most of it."""
+        expected = floor_inverse_depth(rays_y, self.height, self.pitch_deg)
+        share = float(np.mean(np.abs(inverse_depth - expected) <= _FLATNESS * np.abs(expected)))
+        if share < _MOSTLY:
+            raise DepthKindError(
+                f"Only {share:.0%} of what was looked at is a level floor; select the floor's vertices in Edit Mode, or check the camera's pitch."
+            )
 
 
 # ---- disparity ---------------------------------------------------------------------------------------------------------

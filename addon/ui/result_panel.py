@@ -15,6 +15,7 @@ from ..displace import DISPLACE_NAME
 from ..nodes.inputs import carrier_modifier, draw_input, get_input, input_names
 from ..options import BuildAs
 from ..provenance import Provenance, read_provenance
+from ..scale import measures_made
 from .panels import MAIN, SidebarPanel
 from .result_operators import built_object
 from .scale_operators import ScaleFromPoints
@@ -93,7 +94,10 @@ def _draw_scale(layout: Any, context: bpy.types.Context, built: Any, known: Prov
     if known.unit == "m":
         layout.label(text="Lengths are metres", icon="CHECKMARK")
     elif known.conversion is not None and known.conversion.guessed:
-        draw_wrapped(layout, context, "Shape and size are GUESSED from disparity: measure two distances, or the floor", "ERROR")
+        first = measures_made(built) == 0
+        text = "Shape and size are GUESSED from disparity: measure two distances, or the floor"
+        again = "One distance is true, the shape is still GUESSED: measure another, nearer or farther"
+        draw_wrapped(layout, context, text if first else again, "ERROR")
     else:
         draw_wrapped(layout, context, "No true size yet: measure a distance, or the floor", "INFO")
     column = layout.column(align=True)

@@ -79,7 +79,8 @@ class ScaleFromPoints(_OnMeasurable, bpy.types.Operator):
         layout: Any = self.layout
         layout.use_property_split = True
         if hasattr(self, "_now"):
-            layout.label(text=f"Now {self._now:.4g} m apart")
+            layout.label(text=f"Now {self._now:.4g} units apart")
+        layout.activate_init = True  # a number can be typed at once
         layout.prop(self, "true_distance")
 
     def cancel(self, context: bpy.types.Context) -> None:
