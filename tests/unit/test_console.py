@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -16,5 +17,7 @@ def test_what_c_code_prints_is_held_back_even_where_c_buffers_it() -> None:
         "with quiet_console():\n    c.printf(b'inside\\n'); print('inside'); os.write(2, b'inside')\n"
         "print('after')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    # PYTHONUNBUFFERED would switch C's buffers off, too.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (done.stdout.split(), done.stderr) == (["before", "after"], "")
