@@ -102,6 +102,19 @@ result = dict(before=before, was_enabled=was_enabled, after=there(), enabled=NAM
     assert (result["after"], result["enabled"]) == ([], False)
 
 
+def test_downloaded_models_stay_on_updating_and_go_on_uninstalling(blender: BareBlender, extension_zip: Path) -> None:
+    """Blender's doing; the page on installing says it."""
+    code = f"""
+model = Path(bpy.utils.extension_path_user(NAME, path="models", create=True)) / "large.onnx"
+model.write_bytes(b"a model")
+bpy.ops.extensions.package_install_files(filepath={str(extension_zip)!r}, repo="user_default", enable_on_install=True)
+updated = model.is_file()
+{UNINSTALL}
+result = dict(updated=updated, uninstalled=model.is_file())
+"""
+    assert answer(blender, extension_zip, code) == {"updated": True, "uninstalled": False}
+
+
 def test_the_fallback_opens_depth_files_and_says_what_it_lacks(blender: BareBlender, fallback_zip: Path, tmp_path: Path) -> None:
     depth = tmp_path / "depth.npz"
     np.savez(depth, depth=np.linspace(1, 2, 12, dtype=np.float32).reshape(3, 4))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -90,6 +90,12 @@ def test_two_builds_have_the_same_bytes(tmp_path: Path, fallback_zip: Path) -> N
     environment = {**os.environ, "TZ": "Pacific/Kiritimati"}
     subprocess.run([sys.executable, "-c", code, str(copy), str(tmp_path / "out"), platform], env=environment, check=True)
     assert (tmp_path / "out" / fallback_zip.name).read_bytes() == fallback_zip.read_bytes()
+
+
+def test_files_lie_in_one_order_whatever_the_file_systems(extension_zip: Path) -> None:
+    with zipfile.ZipFile(extension_zip) as opened:
+        names = [name for name in opened.namelist() if not name.startswith("wheels/")]
+    assert names == ["blender_manifest.toml", *sorted(names[1:], key=PurePosixPath)]
 
 
 def test_the_manifest_names_every_wheel_and_the_platform(full_zip: Path) -> None:
