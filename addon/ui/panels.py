@@ -124,7 +124,8 @@ def _camera_found(settings: Any, *, remote: bool) -> tuple[str, str]:
     if settings.source == "RENDER":
         return "The scene's camera, exactly", "CHECKMARK"
     if settings.source in ("FOLDER", "MOVIE"):
-        return f"The model's, else {assumed}", "INFO"
+        known = "EXIF of the first picture, else " if settings.source == "FOLDER" else ""
+        return f"{known}{'the model, else ' if predicts else ''}{assumed}", "INFO"
     if settings.camera_mode == "MODEL" and predicts:
         return f"What the model predicts; should it not, EXIF, else {assumed}", "INFO"
     found = settings.found
@@ -188,7 +189,9 @@ class DetailPanel(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "max_vertices" if settings.detail == "VERTICES" else "stride")
         tear = layout.column()
         tear.active = settings.build_as != "points"
-        tear.prop(settings, "tear")
+        tear.prop(settings, "auto_tear")
+        if not settings.auto_tear:
+            tear.prop(settings, "tear")
         layout.prop(settings, "sky")
         column = layout.column(heading="Depth Range")
         row = column.row(align=True)
