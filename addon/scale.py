@@ -190,7 +190,7 @@ class _Floor:
         share = float(np.mean(np.abs(inverse_depth - expected) <= _FLATNESS * np.abs(expected)))
         if share < _MOSTLY:
             raise DepthKindError(
-                f"Only {share:.0%} of what was looked at is a level floor; select the floor's vertices in Edit Mode, or check the camera's pitch."
+                f"Only {share:.0%} of what was looked at is level floor; select the floor's vertices in Edit Mode, or check the camera's pitch."
             )
 
 
