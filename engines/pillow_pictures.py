@@ -191,9 +191,7 @@ def _to_srgb(image: Image.Image, label: str, notes: list[str]) -> Image.Image:
         else:
             return image.convert("RGB")
         target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(
-            image, ImageCms.ImageCmsProfile(source), ImageCms.ImageCmsProfile(target), outputMode="RGB"
-        )
+        converted = ImageCms.profileToProfile(image, ImageCms.ImageCmsProfile(source), ImageCms.ImageCmsProfile(target), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         notes.append(f"{label} has a colour profile that does not fit its pixels; it is ignored.")
         return image.convert("RGB")

@@ -86,4 +86,3 @@ def manifest(root: Path, files: Sequence[str], wheels: Sequence[str], platform: 
 
 def _toml_list(items: Sequence[str]) -> str:
     return "[\n" + "".join(f"  {json.dumps(item)},\n" for item in items) + "]"
-

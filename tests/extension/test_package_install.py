@@ -19,6 +19,11 @@ bpy.ops.extensions.package_uninstall(repo_index=repositories.index("user_default
 SHIPPED_WHEELS = ("onnxruntime", "cv2", "PIL", "zmq")
 
 
+@pytest.fixture(autouse=True)
+def empty_file() -> None:
+    """Nothing here happens in the Blender of this process: the extension need not be installed in it."""
+
+
 @pytest.fixture
 def blender(tmp_path: Path) -> BareBlender:
     return bare_blender(tmp_path)

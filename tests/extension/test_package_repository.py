@@ -16,6 +16,11 @@ from support.bare_blender import bare_blender
 from support.extension import PLATFORM
 
 
+@pytest.fixture(autouse=True)
+def empty_file() -> None:
+    """Nothing here happens in the Blender of this process: the extension need not be installed in it."""
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of this platform alone: every wheel of the others would have to be downloaded."""

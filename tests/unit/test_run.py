@@ -37,7 +37,17 @@ def test_no_fitting_interpreter_is_one_sentence_and_leaves_nothing(checkout: Pat
     assert sorted(path.name for path in checkout.iterdir() if path.name != "__pycache__") == ["pyproject.toml", "run.py"]
 
 
-@pytest.mark.parametrize("arguments", [["--python", "3.12", "demo"], ["--runtime", "tpu", "demo"], ["--nonsense"], ["--python"], ["--blender", "3.6", "demo"], ["--blender", "4.2", "--python", "3.13", "demo"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--python", "3.12", "demo"],
+        ["--runtime", "tpu", "demo"],
+        ["--nonsense"],
+        ["--python"],
+        ["--blender", "3.6", "demo"],
+        ["--blender", "4.2", "--python", "3.13", "demo"],
+    ],
+)
 def test_bad_options_are_one_sentence(arguments: list[str], checkout: Path) -> None:
     result = run(checkout, f"sys.exit(run.main({arguments!r}))")
     assert result.returncode == 2
