@@ -31,13 +31,14 @@ def prepare_backfill(prepared: Prepared, *, reach_px: float | None = None) -> Pr
 
     None when nothing is torn, which is so for every relief under a Displace modifier. Raises as :func:`~..engines.backfill.backfill_layer`.
     """
-    options = prepared.options
+    options, camera = prepared.options, prepared.shape.camera
+    assert camera is not None
     relief = options.as_ is BuildAs.RELIEF
     if relief and options.displace:
         return None
     reach = float(default_reach_px(prepared.shape)) if reach_px is None else float(reach_px)
     # The sky is always there, and the sliders decide whether it is seen, on the layer as on the surface.
-    made = backfill_layer(prepared.shape, prepared.image, tear=options.tear, reach_px=reach, stride=prepared.stride, keep_sky=True)
+    made = backfill_layer(prepared.shape, prepared.image, tear=options.tear_of(camera, prepared.stride), reach_px=reach, stride=prepared.stride, keep_sky=True)
     if made is None:
         return None
     # A layer may be nothing but sky.

@@ -114,7 +114,9 @@ def add_sliders(built: bpy.types.Object, prepared: Prepared, point_material: bpy
 def set_cuts(modifier: Any, prepared: Prepared) -> None:
     """The sliders that take parts away, as the options ask."""
     options: BuildOptions = prepared.options
-    set_input(modifier, "Tear", options.tear)
+    camera = prepared.source.camera
+    assert camera is not None
+    set_input(modifier, "Tear", options.tear_of(camera, prepared.stride))
     set_input(modifier, "Sky Cut", SKY_THRESHOLD if options.sky is SkyMode.OFF else 1.0)
     set_input(modifier, "Sky Distance", prepared.sky_distance if options.sky is SkyMode.FAR else 0.0)
     set_input(modifier, "Depth Min", options.nearest or 0.0)

@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..engines.camera import CameraIntrinsics
 from ..engines.errors import DepthKindError
-from ..engines.grid_mesh import DEFAULT_TEAR, stride_for
+from ..engines.grid_mesh import stride_for, tear_of_slant
 
 DEFAULT_MAX_VERTICES = 1_000_000
 """A 1280x720 picture keeps every pixel; larger ones are built from every second, third, ... pixel."""
@@ -39,7 +40,7 @@ class BuildOptions:
     """Choices of one build; the defaults suit a photo.
 
     ``stride``: build from every stride-th pixel; None takes the smallest that stays within ``max_vertices``. ``tear``: a quad is torn where
-    its farthest corner is more than this share beyond its nearest. ``nearest``, ``farthest``: the range of depth that is kept, in the
+    its farthest corner is more than this share beyond its nearest; None takes what fits the camera and the stride. ``nearest``, ``farthest``: the range of depth that is kept, in the
     unit of the built object, None for no limit. ``radius``: of points, 1 makes neighbours just overlap. ``strength``: the height of a
     relief's nearest point over its farthest, in units of which its longer side has two. ``displace``: a relief as a flat grid under a
     Displace modifier.
@@ -49,7 +50,7 @@ class BuildOptions:
     as_: BuildAs = BuildAs.MESH
     stride: int | None = None
     max_vertices: int = DEFAULT_MAX_VERTICES
-    tear: float = DEFAULT_TEAR
+    tear: float | None = None
     sky: SkyMode = SkyMode.OFF
     nearest: float | None = None
     farthest: float | None = None
@@ -64,6 +65,8 @@ class BuildOptions:
             raise DepthKindError(f"A stride of {self.stride} pixels skips nothing and keeps nothing; give 1 or more.")
         for name in ("tear", "radius"):
             value = getattr(self, name)
+            if name == "tear" and value is None:
+                continue
             if not math.isfinite(value) or value <= 0:
                 raise DepthKindError(f"The {name} is {value}; give a positive number.")
         for name in ("nearest", "farthest"):
@@ -72,6 +75,10 @@ class BuildOptions:
                 raise DepthKindError(f"The {name} depth is {value}; give a positive number, or none.")
         if self.nearest is not None and self.farthest is not None and self.nearest >= self.farthest:
             raise DepthKindError(f"The depth range {self.nearest:g} to {self.farthest:g} is empty; the nearest comes first.")
+
+    def tear_of(self, camera: CameraIntrinsics, stride: int) -> float:
+        """The share by which a quad of this grid may deepen before it is torn."""
+        return self.tear if self.tear is not None else tear_of_slant(camera, stride)
 
     def stride_of(self, width: int, height: int) -> int:
         """The stride, in pixels, for a map of this size."""

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import bpy
 
 from ..engines.errors import ImageError
+from ..engines.grid_mesh import tear_of_slant
 from .build import add_shape_modifier, matched_camera, place_camera
 from .carrier import add_carrier
 from .displace import DISPLACE_NAME
@@ -16,7 +18,7 @@ from .nodes.inputs import MODIFIER_NAME, carrier_modifier, get_input, input_name
 from .options import BuildAs, BuildOptions, SkyMode
 from .pictures import read_rgb
 from .prepare import Conversion, Prepared, prepare
-from .provenance import NotBuiltError, mark_metric, read_provenance, record_provenance
+from .provenance import NotBuiltError, Provenance, mark_metric, read_provenance, record_provenance
 from .transaction import all_or_nothing
 
 # Sliders that mean the same whatever is built, and that the user may have set by hand.
@@ -108,7 +110,7 @@ def options_of(built: bpy.types.Object, **changes: Any) -> BuildOptions:
         names = input_names(modifier)
         options = replace(
             options,
-            tear=max(1e-6, get_input(modifier, "Tear")),
+            tear=_tear(modifier, known),
             sky=_sky_mode(modifier),
             nearest=get_input(modifier, "Depth Min") or None,
             farthest=get_input(modifier, "Depth Max") or None,
@@ -117,6 +119,13 @@ def options_of(built: bpy.types.Object, **changes: Any) -> BuildOptions:
             **({"as_": BuildAs.POINTS if get_input(modifier, "As Points") else BuildAs.MESH} if "As Points" in names else {}),
         )
     return replace(options, **changes)
+
+
+def _tear(modifier: Any, known: Provenance) -> float | None:
+    """What was set by hand; None for what was chosen to fit the camera and the stride, since another stride needs another."""
+    now = get_input(modifier, "Tear")
+    automatic = tear_of_slant(known.camera, known.stride)
+    return None if math.isclose(now, automatic, rel_tol=1e-5) else max(1e-6, now)
 
 
 def _sky_mode(modifier: Any) -> SkyMode:

@@ -187,7 +187,7 @@ def _add_sliders(built: bpy.types.Object, files: SequenceFiles, depth_image: bpy
     modifier.node_group = sequence_group()
     camera = files.header.camera
     for slider, value in {
-        "Tear": options.tear,
+        "Tear": options.tear_of(camera, files.header.stride),
         "Sky Cut": SKY_THRESHOLD if options.sky is SkyMode.OFF else 1.0,
         "Sky Distance": files.farthest * _SKY_BEHIND if options.sky is SkyMode.FAR else 0.0,
         "Depth Min": options.nearest or 0.0,

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .camera import CameraIntrinsics
 from .depth_map import DepthKind, DepthMap
 from .errors import DepthKindError
 
@@ -18,8 +19,11 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
-DEFAULT_TEAR = 0.1
-"""A quad whose farthest corner is more than this share beyond its nearest spans two surfaces."""
+STEEPEST_DEG = 86.0
+"""A quad turned further than this from the viewer more likely spans two surfaces than shows one: a floor seen from eye height is that steep
+23 metres away."""
+# Below one percent it would be the noise of the depth that tears, above a quarter nothing would.
+_LEAST_TEAR, _MOST_TEAR = 0.01, 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +54,15 @@ def stride_for(width: int, height: int, max_vertices: int) -> int:
     return stride
 
 
+def tear_of_slant(camera: CameraIntrinsics, stride: int = 1, slant_deg: float = STEEPEST_DEG) -> float:
+    """By which share a plane turned ``slant_deg`` from the viewer deepens from one pixel of a grid to the next; 1 to 25 percent.
+
+    ``tan(slant) * stride / focal``: beside the optical axis a plane ``z`` away deepens by ``z tan(slant)`` for one unit of the ray, and a
+    pixel is ``1 / focal`` of it. The same surface is thus torn at the same places whatever the resolution.
+    """
+    return min(_MOST_TEAR, max(_LEAST_TEAR, math.tan(math.radians(slant_deg)) * stride / min(camera.fx, camera.fy)))
+
+
 def grid_positions(side: int, stride: int) -> IntArray:
     """The rows (or columns) of a grid over ``side`` pixels, int32: the middle pixel of every ``stride``, at least one."""
     if side <= stride // 2:
@@ -62,7 +75,7 @@ def build_grid_mesh(
     image: npt.NDArray[np.uint8],
     *,
     stride: int = 1,
-    tear_above: float | None = DEFAULT_TEAR,
+    tear_above: float | None = None,
     keep_sky: bool = False,
 ) -> GridMesh:
     """The surface seen by every ``stride``-th pixel of ``depth``, coloured from ``image`` (uint8 RGB, same size).

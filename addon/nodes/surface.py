@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...engines.depth_map import SKY_THRESHOLD
-from ...engines.grid_mesh import DEFAULT_TEAR
 from .graph import Graph, Value
 from .store import shared_group
 
@@ -61,7 +60,7 @@ def declare_cut_inputs(graph: Graph, *, torn: bool) -> None:
     graph.input(
         "Tear",
         "Float",
-        DEFAULT_TEAR,
+        0.02,
         minimum=0.0,
         tip="A face is cut when its farthest corner is more than this share beyond its nearest: 0.1 is 10 percent",
     )

@@ -92,7 +92,7 @@ def build_options(settings: Any) -> BuildOptions:
         as_=BuildAs(settings.build_as),
         stride=settings.stride if settings.detail == "STRIDE" else None,
         max_vertices=settings.max_vertices,
-        tear=settings.tear,
+        tear=None if settings.auto_tear else settings.tear,
         sky=SkyMode(settings.sky),
         nearest=(settings.nearest or None) if settings.use_range else None,
         farthest=(settings.farthest or None) if settings.use_range else None,

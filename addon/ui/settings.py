@@ -10,7 +10,6 @@ from typing import Any
 import bpy
 
 from ...engines.camera import CameraIntrinsics
-from ...engines.grid_mesh import DEFAULT_TEAR
 from ...engines.images import read_header
 from ..options import DEFAULT_MAX_VERTICES, BuildOptions
 from .model_list import MODELS, EnumItem
@@ -225,10 +224,15 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
     stride: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Pixel Step", description="Build from every n-th pixel of each row and column; 1 is every pixel", default=1, min=1, soft_max=16
     )
+    auto_tear: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Automatic Tear",
+        description="Tear the surface where it is steeper than 86 degrees as seen from the camera, whatever the picture's resolution",
+        default=True,
+    )
     tear: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Tear",
         description="The surface is torn where a face's farthest corner is more than this share beyond its nearest (0.1 = 10 %)",
-        default=DEFAULT_TEAR,
+        default=0.02,
         min=0.001,
         soft_max=1.0,
     )

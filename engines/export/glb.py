@@ -18,7 +18,7 @@ from PIL import Image
 from ..atomic import atomic_path
 from ..depth_map import DepthMap
 from ..errors import DepthKindError
-from ..grid_mesh import DEFAULT_TEAR, GridMesh, build_grid_mesh, stride_for
+from ..grid_mesh import GridMesh, build_grid_mesh, stride_for, tear_of_slant
 from .ply import Y_UP
 
 MAX_TEXTURE_SIDE = 4096
@@ -33,18 +33,20 @@ def write_glb(
     image: npt.NDArray[np.uint8],
     *,
     max_vertices: int | None = None,
-    tear_above: float | None = DEFAULT_TEAR,
+    tear_above: float | None = None,
     overwrite: bool = False,
 ) -> GridMesh:
     """Writes the surface of ``depth`` with ``image`` (uint8 RGB, same size) as its texture and returns the mesh that was written.
 
     Above ``max_vertices`` only every n-th pixel in both directions becomes a vertex; the texture keeps its size. ``tear_above`` as in
-    :func:`~..grid_mesh.build_grid_mesh`. Raises :class:`DepthKindError` for disparity, without a camera, and when not one quad of
+    :func:`~..grid_mesh.build_grid_mesh`, and by default :func:`~..grid_mesh.tear_of_slant`; infinity keeps all. Raises :class:`DepthKindError` for disparity, without a camera, and when not one quad of
     valid neighbours exists; :class:`~..errors.OutputError`.
     """
     if max_vertices is not None and max_vertices < 4:
         raise DepthKindError(f"A mesh of at most {max_vertices} vertices has no face; allow four or more.")
     stride = 1 if max_vertices is None else stride_for(depth.width, depth.height, max_vertices)
+    if tear_above is None and depth.camera is not None:
+        tear_above = tear_of_slant(depth.camera, stride)
     mesh = build_grid_mesh(depth, image, stride=stride, tear_above=tear_above)
     if len(mesh.faces) == 0:
         remedy = "write a point cloud instead" if stride == 1 else "allow more vertices"

@@ -104,6 +104,8 @@ def test_options_of_an_object_build_it_as_it_is() -> None:
     found = options_of(built)
     assert (found.as_, found.stride, found.sky, found.farthest) == (BuildAs.MESH, 2, SkyMode.FAR, None)
     assert (found.tear, found.nearest, found.radius) == pytest.approx((0.3, 1.5, 2.0))
+    automatic = build_scene(full_map(), picture(160, 120), BuildOptions(stride=2)).object
+    assert options_of(automatic).tear is None
     set_input(carrier_modifier(built), "As Points", True)
     assert options_of(built, stride=5) == replace(found, as_=BuildAs.POINTS, stride=5)
 

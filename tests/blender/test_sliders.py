@@ -16,7 +16,7 @@ from depthbridge.addon.nodes.inputs import carrier_modifier, get_input, input_da
 from depthbridge.addon.options import BuildAs, BuildOptions, SkyMode
 from depthbridge.addon.scene import build_scene
 from depthbridge.engines.depth_map import DepthMap
-from support.evaluated import attribute, evaluated_mesh, faces
+from support.evaluated import attribute, evaluated_mesh, faces, read
 from support.known_depth import CAMERAS, depth_map, picture, wavy_depth
 
 CAMERA = CAMERAS["tall pixels"]
@@ -69,6 +69,21 @@ def test_no_face_spans_more_than_the_threshold_and_none_within_is_lost(tear: flo
     corners = np.stack([values[:-1, :-1], values[1:, :-1], values[1:, 1:], values[:-1, 1:]])
     within = corners.max(0) / corners.min(0) - 1 <= tear - 1e-6
     assert len(mesh.polygons) >= within.sum()
+
+
+@pytest.mark.parametrize("slant_deg", [80.0, 85.5, 86.5, 88.0])
+@pytest.mark.parametrize(("camera", "stride"), [(CAMERAS["centred"], 1), (CAMERAS["centred"].resized(640, 480), 1), (CAMERAS["centred"].resized(640, 480), 4)])
+def test_by_default_a_plane_is_torn_by_its_slant_and_not_by_the_resolution(camera, stride: int, slant_deg: float) -> None:
+    # A plane through (0, 0, 5) that recedes to the right: z = 5 + x tan(slant), of which the middle column is looked at.
+    tangent = np.tan(np.radians(slant_deg))
+    x = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
+    values = np.broadcast_to((5 / np.maximum(1 - x * tangent, 1e-3)).astype(np.float32), (camera.height, camera.width)).copy()
+    built = build(depth_map(values, camera), stride=stride)
+    spacing = 5 * stride / camera.fx
+    mesh = evaluated_mesh(built.object)
+    centre = read(mesh.polygons, "center", (len(mesh.polygons), 3))[:, 0]
+    seen = (np.abs(centre + spacing / 2) < spacing).any()
+    assert bool(seen) is (slant_deg < 86)
 
 
 def test_tearing_can_be_switched_off_and_on() -> None:
