@@ -31,7 +31,7 @@ def add_backfill(built: bpy.types.Object, prepared: PreparedBackfill) -> bpy.typ
     front = carrier_modifier(built)
     if front is None:
         raise NotBuiltError(f"{built.name} has no sliders that a layer could follow; select an object as Depthbridge built it.")
-    remove_backfill(built)
+    before = backfill_of(built)
     name = f"{built.name} backfill"
     with all_or_nothing():
         assert prepared.layer.photo is not None
@@ -41,6 +41,9 @@ def add_backfill(built: bpy.types.Object, prepared: PreparedBackfill) -> bpy.typ
         for collection in built.users_collection:
             collection.objects.link(layer)
         _follow(layer, built)
+    if before is not None:
+        _take_out(before)
+        layer.name = name
     return layer
 
 
@@ -57,24 +60,9 @@ def surface_of(item: bpy.types.Object | None) -> bpy.types.Object | None:
 def remove_backfill(built: bpy.types.Object) -> bool:
     """Take the layer of ``built`` out of the file, with its mesh, picture and materials; whether it had one."""
     layer = backfill_of(built)
-    if layer is None:
-        return False
-    modifier = carrier_modifier(layer)
-    materials = [slot.material for slot in layer.material_slots if slot.material]
-    if modifier is not None and "Point Material" in input_names(modifier) and get_input(modifier, "Point Material"):
-        materials.append(get_input(modifier, "Point Material"))
-    mesh: Any = layer.data
-    bpy.data.objects.remove(layer)
-    if mesh.users == 0:
-        bpy.data.meshes.remove(mesh)
-    for material in dict.fromkeys(materials):
-        if material.users == 0:
-            images = [node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE" and node.image]
-            bpy.data.materials.remove(material)
-            for image in images:
-                if image.users == 0:
-                    bpy.data.images.remove(image)
-    return True
+    if layer is not None:
+        _take_out(layer)
+    return layer is not None
 
 
 def rebuild_backfill(built: bpy.types.Object, prepared: Prepared) -> bpy.types.Object | None:
@@ -104,6 +92,25 @@ def release_backfill(built: bpy.types.Object) -> bpy.types.Object | None:
         if front is not None and name in input_names(front):
             set_input(back, name, _as_type_of(get_input(back, name), get_input(front, name), _FACTORS.get(name, 1.0)))
     return layer
+
+
+def _take_out(layer: bpy.types.Object) -> None:
+    modifier = carrier_modifier(layer)
+    materials = [slot.material for slot in layer.material_slots if slot.material]
+    if modifier is not None and "Point Material" in input_names(modifier) and get_input(modifier, "Point Material"):
+        materials.append(get_input(modifier, "Point Material"))
+    mesh: Any = layer.data
+    bpy.data.objects.remove(layer)
+    if mesh.users == 0:
+        bpy.data.meshes.remove(mesh)
+    for material in dict.fromkeys(materials):
+        if material.users:
+            continue
+        images = [node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE" and node.image]
+        bpy.data.materials.remove(material)
+        for image in images:
+            if image.users == 0:
+                bpy.data.images.remove(image)
 
 
 def _followed(modifier: Any) -> list[str]:
