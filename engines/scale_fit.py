@@ -115,8 +115,8 @@ def _solutions(first: Measure, second: Measure, farthest: float, spread: float) 
 
     def disagreement(step: _Floats) -> _Floats:
         ratio = spread * np.exp(step) - farthest
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(first.distance(ratio)) - np.log(second.distance(ratio)) - length_ratio)
+        # The two points of a measure differ in ray or disparity, so that they meet for no ratio: neither logarithm is of zero.
+        return np.asarray(np.log(first.distance(ratio)) - np.log(second.distance(ratio)) - length_ratio)
 
     values = disagreement(_STEPS)
     crossings = np.flatnonzero((values[:-1] < 0) != (values[1:] < 0))
@@ -126,9 +126,7 @@ def _solutions(first: Measure, second: Measure, farthest: float, spread: float) 
         middle = (low + high) / 2
         left = (disagreement(middle) < 0) == below
         low, high = np.where(left, middle, low), np.where(left, high, middle)
-    # Where the ends of a measure meet in one point its logarithm leaps from one infinity to the other; that is no solution.
-    roots = (low + high) / 2
-    return [float(root) for root in roots[np.abs(disagreement(roots)) < 1e-6]]
+    return [float(root) for root in (low + high) / 2]
 
 
 def _sensitivity(first: Measure, second: Measure, ends: _Floats, ratio: float, farthest: float) -> float:

@@ -14,6 +14,7 @@ import pytest
 from depthbridge.engines.cancel import CancelToken, call_stoppable
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import CancelledError, DownloadCancelledError, DownloadError, ImageError
+from depthbridge.engines.runtime_onnx import OnnxRuntime
 from support import onnx_models as models
 
 DARK = np.full((280, 504, 3), 60, np.uint8)
@@ -140,6 +141,16 @@ def test_a_run_ends_because_it_was_cancelled_and_the_engine_goes_on(tmp_path: Pa
                 thread.join(LONG_S)
                 assert not thread.is_alive(), "the run went on"
             assert engine.estimate(DARK, cancel=CancelToken()).values == pytest.approx(DARK_DEPTH, rel=1e-4)
+
+
+def test_a_runtime_tells_a_cancel_from_a_graph_that_cannot_run(tmp_path: Path) -> None:
+    """The engine would try another size after the one and not after the other."""
+    runtime = OnnxRuntime(models.slow_when_bright(tmp_path / "da3.onnx", only_at=(28, 28)), "cpu")
+    with cancelled_after(0.3) as token, pytest.raises(CancelledError):
+        runtime.run({"image": np.full((1, 3, 28, 28), 2, np.float32)}, ["depth"], token)
+    with pytest.raises(RuntimeError):
+        runtime.run({"image": np.full((1, 3, 14, 14), 2, np.float32)}, ["depth"], CancelToken())
+    assert runtime.run({"image": np.zeros((1, 3, 28, 28), np.float32)}, ["depth"], CancelToken())[0] == pytest.approx(1)
 
 
 def test_the_search_for_a_size_does_not_swallow_a_cancel(tmp_path: Path) -> None:
