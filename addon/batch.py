@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str], program: str = PROGRAM) -> int:
     warnings.filterwarnings("ignore", module="PIL")
     try:
         plan = parse(arguments, program)
-        return _run(plan)
+        with _stopped_by_signals():
+            return _run(plan)
     except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else NOTHING_DONE
     except DepthbridgeError as error:
@@ -52,6 +55,22 @@ def main(arguments: Sequence[str], program: str = PROGRAM) -> int:
     except KeyboardInterrupt:
         _tell("stopped; what is finished stays, and the same command goes on from there.")
         return STOPPED
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Ctrl+C, and the wish of the system that the process ends, raise KeyboardInterrupt: what is half done is taken away then. Blender has
+    handlers of its own, which hear neither while Python works."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # None stands for a handler that Python does not know: Blender's, which cannot be put back.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _run(plan: Plan) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 
 import bpy
 
+from .console import drop_pending
+
 COMMAND = "depthbridge"
 
 _USAGE = f"""usage: blender -c {COMMAND} build INPUT... --out DIR [options]
@@ -23,6 +25,7 @@ _handles: list[Any] = []
 
 def run(arguments: list[str]) -> int:
     """What Blender calls with everything after the command's name; returns the exit status."""
+    drop_pending()
     if arguments[:1] == ["build"]:
         # Not before it is needed: a start of Blender with a window should not wait for it.
         from .batch import main

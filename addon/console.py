@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -34,6 +35,15 @@ def quiet_console() -> Iterator[None]:
             raise
         finally:
             _restore(saved)
+
+
+def drop_pending() -> None:
+    """Forget what Blender's C code has printed to stdout and C has not written yet, such as its greeting: lines of ours are to come alone."""
+    sys.stdout.flush()
+    with Path(os.devnull).open("wb") as nowhere:
+        saved = [(1, os.dup(1))]
+        os.dup2(nowhere.fileno(), 1)
+        _restore(saved)
 
 
 def _restore(saved: list[tuple[int, int]]) -> None:

@@ -91,7 +91,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(photo: Path, model: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-def test_ctrl_c_stops_and_the_same_command_goes_on(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_nothing_half_and_the_same_command_goes_on(how: signal.Signals, model: Path, tmp_path: Path) -> None:
     photos = []
     for index in range(60):
         photos.append(str(tmp_path / f"p{index}.png"))
@@ -100,7 +101,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(model: Path, tmp_path: Path) 
     process = subprocess.Popen(program(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["status"] == "built"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     lines, reasons = process.communicate(timeout=60)
     assert process.returncode == 130, reasons
     assert "stopped" in reasons.splitlines()[-1]
