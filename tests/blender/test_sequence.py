@@ -29,7 +29,7 @@ from depthbridge.engines.grid_mesh import grid_positions
 from support.evaluated import attribute, evaluated_mesh, faces
 from support.known_depth import depth_map
 from support.known_sequence import CAMERA, HEIGHT, WIDTH, KnownEngine, film
-from support.movies import index_of, marked_frame, turn_movie, write_folder, write_movie
+from support.movies import index_of, marked_frame, slow_down, turn_movie, write_folder, write_movie
 
 COUNT = 6
 PICTURES, DEPTHS = film(COUNT)
@@ -212,12 +212,14 @@ def marked_source(kind: str, folder: Path) -> Path:
         write_folder(folder / "room", frames, "frame {} of 12.png")
         (folder / "room" / "frame 5 of 12.png").rename(folder / "room" / "frame 4b of 12.png")
     else:
-        write_movie(folder / kind, frames, fps=12.5)
-        return folder / kind
+        movie = write_movie(folder / kind.replace("uneven", "clip"), frames, fps=12.5)
+        if kind.startswith("uneven"):
+            slow_down(movie, 5)
+        return movie
     return folder / "room"
 
 
-@pytest.mark.parametrize("kind", ["numbered", "copied", "clip.mp4", "clip.avi", "clip.mkv"])
+@pytest.mark.parametrize("kind", ["numbered", "copied", "clip.mp4", "clip.avi", "clip.mkv", "uneven.mp4"])
 def test_the_photo_is_that_of_the_frame(kind: str, tmp_path: Path) -> None:
     built = play_marked(marked_source(kind, tmp_path), tmp_path / "out")
     for frame in (1, 2, 7, 12, 3, 40, -5):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from depthbridge.engines.errors import ImageError
 from depthbridge.engines.frames import natural_key, open_frames
-from support.movies import index_of, marked_frame, turn_movie, write_folder, write_movie
+from support.movies import index_of, marked_frame, slow_down, turn_movie, write_folder, write_movie
 
 FRAMES = [marked_frame(index) for index in range(20)]
 
@@ -65,6 +65,16 @@ def test_a_movie_is_turned_as_its_container_says(tmp_path: Path) -> None:
     rows, columns = np.nonzero(red)
     # The red top left quarter, turned clockwise, is the top right one.
     assert rows.mean() < 32 and columns.mean() > 24
+
+
+def test_a_movie_of_a_changing_frame_rate_is_known(tmp_path: Path) -> None:
+    even = open_frames(write_movie(tmp_path / "even.mp4", FRAMES))
+    assert all(even.shown_as_read(index) for index in range(20))
+    path = write_movie(tmp_path / "a.mp4", FRAMES)
+    slow_down(path, 12)
+    frames = open_frames(path)
+    assert [index_of(frame) for frame in frames] == list(range(20))
+    assert not all(frames.shown_as_read(index) for index in range(20))
 
 
 def test_a_frame_count_that_lies_is_put_right_by_reading(tmp_path: Path) -> None:
