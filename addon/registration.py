@@ -20,11 +20,13 @@ MODULES: tuple[str, ...] = (
     "ui.build_operators",
     "ui.model_operators",
     "ui.result_operators",
+    "ui.backfill_operators",
     "ui.scale_operators",
     "ui.pick",
     "ui.panels",
     "ui.model_panel",
     "ui.result_panel",
+    "ui.menus",
     "command_line",
 )
 

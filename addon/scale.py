@@ -106,6 +106,8 @@ def why_not_measurable(item: bpy.types.Object | None) -> str | None:
     modifier = carrier_modifier(item)
     if item is None or modifier is None:
         return "Select an object that Depthbridge built and whose sliders were not applied"
+    if "Depth Sequence" in input_names(modifier):
+        return "An object that plays cannot be measured; set its Scale"
     if "Scale" not in input_names(modifier):
         return "A relief has no true lengths; rebuild it as a perspective mesh or as points"
     return None

@@ -21,6 +21,7 @@ from ..model_fetch import FetchState, download_text, fetch_model, licence_text, 
 from .build_operators import redraw_sidebars
 from .model_list import MODELS
 from .preferences import models_folder
+from .threaded import Threaded
 
 _POLL_S = 0.2
 # How long the thread may take to end when Blender quits.
@@ -30,6 +31,9 @@ _FAMILIES = [
     ("AUTO", "As the File Says", "From its sidecar, its metadata, its name, or its last operations"),
     *((str(family), str(family), f"Its numbers are read as the family {family} means them") for family in Family),
 ]
+
+
+_ADD_PROPERTIES = ("filepath", "model_id", "family", "canonical_focal_px", "max_depth_m", "replace_existing")
 
 
 class FetchModel(bpy.types.Operator):
@@ -188,7 +192,7 @@ class CancelFetch(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class AddModel(bpy.types.Operator):
+class AddModel(Threaded, bpy.types.Operator):
     """Copy an ONNX file of your own, and the weights it names, into the folder for models"""
 
     bl_idname = "depthbridge.add_model"
@@ -214,10 +218,27 @@ class AddModel(bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        if not self.filepath.strip() and not bpy.app.background:
+            self._browsed = True
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        request, folder = self._request(), models_folder(context)
+        return self.begin(context, f"copying {request.source.name}", lambda: add_model(request, folder))
+
+    def ended(self, context: bpy.types.Context, end: Any) -> set[str]:
+        if isinstance(end, Failed):
+            # A copy cannot be interrupted: it ends by itself, whole or not at all, and the list finds it then.
+            return _failed(self, end, "Left; the copy may still arrive. Refresh the list of models to see.")
+        return self._tell(context, end.result)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        if getattr(self, "_browsed", False):
+            # The file browser calls this. A gigabyte is copied better while the window goes on.
+            chosen = {name: getattr(self, name) for name in _ADD_PROPERTIES}
+            bpy.ops.depthbridge.add_model("INVOKE_DEFAULT", **chosen)
+            return {"FINISHED"}
         try:
             if not self.filepath.strip():
                 raise ModelError("No file is chosen; choose an .onnx file.")

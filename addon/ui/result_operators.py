@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one does with a built object: look through its camera, build it again, make it final, fill what lies behind torn edges."""
+"""What one does with a built object: look through its camera, build it again, make it final."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import bpy
 
 from ...engines.errors import DepthbridgeError
 from ..apply import apply_mesh, apply_points
-from ..backfill import add_backfill, backfill_of, rebuild_backfill, release_backfill, remove_backfill, surface_of
-from ..backfill_layer import prepare_backfill
+from ..backfill import backfill_of, rebuild_backfill, release_backfill, surface_of
 from ..build import matched_camera
 from ..camera import match_render
 from ..displace import DISPLACE_NAME
@@ -43,6 +42,11 @@ def require_built(context: bpy.types.Context) -> bpy.types.Object:
     return built
 
 
+def is_playing(built: bpy.types.Object) -> bool:
+    """Whether the object plays a sequence, whose frames are files."""
+    return "depthbridge_sequence" in built
+
+
 def attempt(operator: bpy.types.Operator, work: Callable[[], str]) -> set[str]:
     """Do ``work`` and report the sentence it returns, or the one it fails with; a traceback goes to the console alone."""
     try:
@@ -58,7 +62,7 @@ def attempt(operator: bpy.types.Operator, work: Callable[[], str]) -> set[str]:
     return {"FINISHED"}
 
 
-class _OnBuilt:
+class OnBuilt:
     """Operators on the active built object, in object mode."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
@@ -82,7 +86,7 @@ def _why_not(context: bpy.types.Context) -> str:
     return "" if context.mode == "OBJECT" else "Leave Edit Mode first"
 
 
-class LookThrough(_OnBuilt, bpy.types.Operator):
+class LookThrough(OnBuilt, bpy.types.Operator):
     """Look through the camera that took the photo: it becomes the scene's camera, and the render gets the photo's size"""
 
     bl_idname = "depthbridge.look_through"
@@ -108,7 +112,7 @@ class LookThrough(_OnBuilt, bpy.types.Operator):
         return attempt(self, work)
 
 
-class Rebuild(_OnBuilt, bpy.types.Operator):
+class Rebuild(OnBuilt, bpy.types.Operator):
     """Build the object again from its stored depth, as the panels Build As and Detail say now: no model runs. Its place, name, materials and
     sliders stay"""
 
@@ -117,6 +121,8 @@ class Rebuild(_OnBuilt, bpy.types.Operator):
 
     @classmethod
     def why_not(cls, built: Any) -> str:
+        if is_playing(built):
+            return "An object that plays cannot be built again; build it from its pictures"
         return "" if built.type == "MESH" else "A point cloud cannot be built again; undo its Apply"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -148,7 +154,7 @@ def _asked(settings: Any, built: bpy.types.Object) -> BuildOptions:
     return options_of(built, **changes)
 
 
-class ApplyMesh(_OnBuilt, bpy.types.Operator):
+class ApplyMesh(OnBuilt, bpy.types.Operator):
     """Make it a plain mesh of what is seen now, cut faces gone. The sliders go; Rebuild brings them back"""
 
     bl_idname = "depthbridge.apply_mesh"
@@ -169,7 +175,7 @@ class ApplyMesh(_OnBuilt, bpy.types.Operator):
         return attempt(self, work)
 
 
-class ApplyPoints(_OnBuilt, bpy.types.Operator):
+class ApplyPoints(OnBuilt, bpy.types.Operator):
     """Make it a Point Cloud object of what the sliders let through, with every attribute. The sliders go, and cannot be brought back"""
 
     bl_idname = "depthbridge.apply_points"
@@ -194,48 +200,6 @@ class ApplyPoints(_OnBuilt, bpy.types.Operator):
         return attempt(self, work)
 
 
-class Backfill(_OnBuilt, bpy.types.Operator):
-    """Add or remove the layer behind torn edges, which closes the gaps that show when the camera moves a little"""
-
-    bl_idname = "depthbridge.backfill"
-    bl_label = "Backfill"
-
-    action: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Action",
-        description="What to do with the layer",
-        items=[
-            ("TOGGLE", "Toggle", "Add the layer, or remove the one that is there"),
-            ("ADD", "Add", "Add the layer, in place of the one that is there"),
-            ("REMOVE", "Remove", "Remove the layer"),
-        ],
-        options={"SKIP_SAVE"},
-    )
-
-    @classmethod
-    def why_not(cls, built: Any) -> str:
-        if backfill_of(built) is not None:
-            return ""
-        return "" if carrier_modifier(built) is not None else "It is final already; add the layer before it is applied"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        def work() -> str:
-            built = require_built(context)
-            has = backfill_of(built) is not None
-            if self.action == "REMOVE" or (self.action == "TOGGLE" and has):
-                if not has:
-                    raise NotBuiltError(f"{built.name} has no layer behind its edges to remove.")
-                remove_backfill(built)
-                select_alone(context, built)
-                return f"Removed the layer behind {built.name}."
-            prepared = prepare_backfill(prepare_again(built, options_of(built)))
-            if prepared is None:
-                raise NotBuiltError(f"No edge of {built.name} is torn, so nothing lies behind one; lower Tear, or leave it as it is.")
-            layer = add_backfill(built, prepared)
-            return f"Added {layer.name}: {len(layer.data.vertices):,} vertices behind torn edges."
-
-        return attempt(self, work)
-
-
 def _release(built: bpy.types.Object) -> None:
     if carrier_modifier(built) is not None:
         release_backfill(built)
@@ -249,4 +213,4 @@ def _views(context: bpy.types.Context) -> list[Any]:
     return [area.spaces.active for area in areas if area.type == "VIEW_3D"]
 
 
-CLASSES: tuple[type, ...] = (LookThrough, Rebuild, ApplyMesh, ApplyPoints, Backfill)
+CLASSES: tuple[type, ...] = (LookThrough, Rebuild, ApplyMesh, ApplyPoints)
