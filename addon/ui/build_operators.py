@@ -157,7 +157,6 @@ class Cancel(bpy.types.Operator):
 
     bl_idname = "depthbridge.cancel"
     bl_label = "Stop Build"
-    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

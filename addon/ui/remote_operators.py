@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import bpy
 
@@ -20,7 +20,6 @@ class TestRemote(bpy.types.Operator):
 
     bl_idname = "depthbridge.test_remote"
     bl_label = "Test Remote Engine"
-    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     address: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Address", description="Such as tcp://127.0.0.1:5577; empty for the one in the preferences", options={"SKIP_SAVE"}

@@ -93,7 +93,7 @@ def _add_playing(wanted: Wanted, files: SequenceFiles) -> Added:
 def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:
     """Make ``item`` the one selected and active object."""
     layer = context.view_layer
-    for other in layer.objects.selected:
+    for other in list(layer.objects.selected):
         other.select_set(False, view_layer=layer)
     item.select_set(True, view_layer=layer)
     layer.objects.active = item

@@ -64,6 +64,7 @@ def stored_photo(built: Any) -> np.ndarray:
 
 
 def test_a_path_and_build_are_enough(settings: Any) -> None:
+    bpy.ops.mesh.primitive_cube_add()  # and is selected
     settings.filepath = str(PHOTO)
     assert bpy.ops.depthbridge.build() == {"FINISHED"}
     built = bpy.context.view_layer.objects.active
@@ -91,10 +92,11 @@ def test_the_operators_own_path_comes_before_the_settings(settings: Any, photo: 
 
 def test_it_builds_from_edit_mode(settings: Any, photo: Path) -> None:
     bpy.ops.mesh.primitive_cube_add()
+    edited = bpy.context.object
     bpy.ops.object.mode_set(mode="EDIT")
     settings.filepath = str(photo)
     bpy.ops.depthbridge.build()
-    assert bpy.context.mode == "OBJECT" and bpy.context.view_layer.objects.active.name == "meadow"
+    assert edited.mode == "OBJECT" and bpy.context.mode == "OBJECT" and bpy.context.view_layer.objects.active.name == "meadow"
 
 
 @pytest.mark.parametrize(
