@@ -21,6 +21,7 @@ from ..model_fetch import FetchState, download_text, fetch_model, licence_text, 
 from .build_operators import redraw_sidebars
 from .model_list import MODELS
 from .preferences import models_folder
+from .settings import settings_of
 from .threaded import Threaded
 
 _POLL_S = 0.2
@@ -101,7 +102,10 @@ class FetchModel(bpy.types.Operator):
                 redraw_sidebars(context)
             return {"PASS_THROUGH"}
         self._leave(context)
-        return self._tell(context, end)
+        told = self._tell(context, end)
+        if told == {"FINISHED"}:
+            settings_of(context).model = self._state.model_id  # who waited for it wants to use it
+        return told
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender quits or loads a file. What has arrived is kept, and the next download goes on from there."""
@@ -152,7 +156,7 @@ class AgreeToLicence(bpy.types.Operator):
     accept_change: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_props_dialog(self, width=420)
+        return context.window_manager.invoke_props_dialog(self, width=420, title=self.bl_label, confirm_text="Download")
 
     def draw(self, context: bpy.types.Context) -> None:
         spec = load_catalog().get(self.model_id)
