@@ -38,7 +38,9 @@ def prepare_backfill(prepared: Prepared, *, reach_px: float | None = None) -> Pr
         return None
     reach = float(default_reach_px(prepared.shape)) if reach_px is None else float(reach_px)
     # The sky is always there, and the sliders decide whether it is seen, on the layer as on the surface.
-    made = backfill_layer(prepared.shape, prepared.image, tear=options.tear_of(camera, prepared.stride), reach_px=reach, stride=prepared.stride, keep_sky=True)
+    made = backfill_layer(
+        prepared.shape, prepared.image, tear=options.tear_of(camera, prepared.stride), reach_px=reach, stride=prepared.stride, keep_sky=True
+    )
     if made is None:
         return None
     # A layer may be nothing but sky.

@@ -9,7 +9,6 @@ thin object. In disparity, where planes of the scene are affine in the picture, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,60 +109,66 @@ def _solved(normal: _Doubles, right: _Doubles, here: _Doubles) -> _Doubles:
     return planes
 
 
-def _membrane(grid: TornGrid, band: HiddenBand, start: _Doubles, slopes: _Doubles, sky: BoolArray) -> _Doubles:
+def _membrane(grid: TornGrid, band: HiddenBand, start: _Doubles, slopes: _Doubles, sky: BoolArray) -> FloatArray:
     """``start`` plus the correction ``u`` (K,) that makes neighbours agree: the least squares of ``d_p - d_q`` minus what the mean of their
     slopes makes of the step from q to p, over all neighbouring pixels, with those next to their far side held. By conjugate
     gradients with a diagonal preconditioner, a fixed number of rounds: the start is right but for where planes meet.
     """
-    count = len(start)
-    neighbours, weights = _links(grid, band, sky)
-    held = np.where(band.distance2 <= 2, 4.0, 1e-6)
-    diagonal = weights.sum(axis=0) + held
-    right = np.zeros(count)
-    for step, to, weight in zip(grid.steps(), neighbours, weights, strict=True):
+    first = start.astype(np.float32)
+    neighbours = _links(grid, band, sky)
+    diagonal = np.where(band.distance2 <= 2, np.float32(4), np.float32(1e-6))
+    right = np.zeros(len(first), dtype=np.float32)
+    lean = slopes.astype(np.float32)
+    for step, to in zip(grid.steps(), neighbours, strict=True):
         dy = round(step / grid.width)
-        dx = step - dy * grid.width
-        mean = (slopes + slopes[to]) / 2
-        right += weight * (start[to] - start + mean @ (-float(dx), -float(dy)))
+        along = (lean[:, 0] * (step - dy * grid.width) + lean[:, 1] * dy) / 2
+        linked = np.flatnonzero(to < len(first))
+        other = to[linked]
+        diagonal[linked] += 1
+        right[linked] += first[other] - first[linked] - along[linked] - along[other]
 
-    def times(vector: _Doubles) -> _Doubles:
+    padded = np.zeros(len(first) + 1, dtype=np.float32)
+    gathered = np.empty_like(first)
+
+    def times(vector: FloatArray) -> FloatArray:
+        padded[:-1] = vector
         result = diagonal * vector
-        for to, weight in zip(neighbours, weights, strict=True):
-            result -= weight * vector[to]
+        for to in neighbours:
+            result -= np.take(padded, to, out=gathered, mode="clip")
         return result
 
-    u = np.zeros(count)
+    u = np.zeros_like(first)
     rest = right
     direction = scaled = rest / diagonal
     size = float(rest @ scaled)
-    limit = 1e-8 * float(np.abs(start) @ np.abs(start)) + 1e-300
+    enough = 1e-12 * float(first @ first)
     for _ in range(_ROUNDS):
-        if size <= limit * 1e-4:
+        if size <= enough:
             break
         image = times(direction)
-        along = size / float(direction @ image)
-        u = u + along * direction
-        rest = rest - along * image
+        length = np.float32(size / float(direction @ image))
+        u += length * direction
+        rest = rest - length * image
         scaled = rest / diagonal
         before, size = size, float(rest @ scaled)
-        direction = scaled + (size / before) * direction
-    return start + u
+        direction = scaled + np.float32(size / before) * direction
+    return np.asarray(first + u, dtype=np.float32)
 
 
-def _links(grid: TornGrid, band: HiddenBand, sky: BoolArray) -> tuple[Any, _Doubles]:
-    """Each hidden pixel's eight neighbours in the band, int64 (8,K), and 1.0 where they hang together, float64 (8,K)."""
-    index = np.full(grid.disparity.size, -1, dtype=np.int64)
-    index[band.pixels] = np.arange(len(band.pixels))
+def _links(grid: TornGrid, band: HiddenBand, sky: BoolArray) -> list[IndexArray]:
+    """For each of the eight directions the index into the band, int64 (K,), of the pixel there; K where none hangs together with it."""
+    count = len(band.pixels)
+    index = np.full(grid.disparity.size, count, dtype=np.int64)
+    index[band.pixels] = np.arange(count)
     values, ramp = grid.disparity.ravel(), (grid.near & grid.far).ravel()
     factor = np.float32(1 + grid.tear)
-    here = values[band.pixels]
-    neighbours, weights = [], []
+    here, here_ramp = values[band.pixels], ramp[band.pixels]
+    sky_there = np.append(sky, False)
+    links = []
     for step in grid.steps():
         at = band.pixels + step
-        to = index[at]
+        to, there = index[at], values[at]
         # Two objects that hide the same wall are not one: a torn edge between them parts the membrane, unless it is a ramp's.
-        whole = (here <= values[at] * factor) & (values[at] <= here * factor) | ramp[band.pixels] | ramp[at]
-        together = (to >= 0) & whole & (sky == sky[to])
-        neighbours.append(np.where(together, to, 0))
-        weights.append(together.astype(np.float64))
-    return np.stack(neighbours), np.stack(weights)
+        whole = (here <= there * factor) & (there <= here * factor) | here_ramp | ramp[at]
+        links.append(np.where(whole & (sky == sky_there[to]), to, count))
+    return links
