@@ -22,8 +22,6 @@ from ..options import BuildOptions
 ImageArray = npt.NDArray[np.uint8]
 
 FULL_FRAME_WIDTH_MM = 36.0
-REMOTE_TIMEOUT_S = 600.0
-"""How long a remote engine may take for one picture: a large model without a GPU needs half a minute, a queue before it longer."""
 
 
 class CameraMode(StrEnum):
@@ -135,7 +133,7 @@ class EngineChoice:
                 raise DepthbridgeError(
                     f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again, or clear its address."
                 ) from error
-            return RemoteEstimator(self.remote, timeout_s=REMOTE_TIMEOUT_S)
+            return RemoteEstimator(self.remote)
         from ...engines.engine import DepthEngine
 
         return DepthEngine.open(self.model, device=self.device, threads=self.threads, models_dir=self.models_dir)
