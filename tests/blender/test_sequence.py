@@ -266,6 +266,14 @@ def test_every_pixel_wears_its_own_colour(room: Path, tmp_path: Path) -> None:
     assert built.photo.source == "SEQUENCE"
 
 
+def test_every_vertex_knows_its_pixel_of_the_photo(room: Path, tmp_path: Path) -> None:
+    built = build_sequence(estimate(room, tmp_path / "out", stride=3), "room")
+    columns, rows = np.meshgrid(np.arange(1, WIDTH, 3), np.arange(1, HEIGHT, 3))
+    wanted = np.stack([(columns + 0.5) / WIDTH, 1 - (rows + 0.5) / HEIGHT], axis=-1).reshape(-1, 2)
+    np.testing.assert_allclose(attribute(built.object.data, "photo_uv"), wanted, atol=1e-6)
+    np.testing.assert_allclose(attribute(built.object.data, "UVMap"), wanted[faces(built.object.data).ravel()], atol=1e-6)
+
+
 def test_the_cameras_background_plays_along(tmp_path: Path) -> None:
     built = play_marked(marked_source("numbered", tmp_path), tmp_path / "out")
     for frame in (1, 5, 99):

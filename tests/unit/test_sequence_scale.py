@@ -88,6 +88,21 @@ def test_what_moves_does_not_pull_the_rest(kind: DepthKind) -> None:
 
 
 @pytest.mark.parametrize("kind", [DepthKind.RELATIVE, DepthKind.DISPARITY])
+def test_even_what_fills_most_of_the_picture_does_not_pull_the_rest(kind: DepthKind) -> None:
+    pictures, truth, maps = [], [], []
+    for step in range(6):
+        picture, depth = blocks(WIDTH, HEIGHT), room()
+        picture[:, 40:] = (40 + 20 * step, 90, 200)
+        depth[:, 40:] = 0.9 * 0.9**step
+        quantity = 1 / depth if kind is DepthKind.DISPARITY else depth
+        pictures.append(picture)
+        truth.append(quantity)
+        maps.append(quantity * 1.7**step + (0.2 * step if kind is DepthKind.DISPARITY else 0.0))
+    aligned, _ = align(kind, pictures, maps)
+    assert off_by(aligned, truth) <= 1e-5
+
+
+@pytest.mark.parametrize("kind", [DepthKind.RELATIVE, DepthKind.DISPARITY])
 def test_what_moves_unseen_does_not_pull_the_rest(kind: DepthKind) -> None:
     # A third of the depth changes although the picture does not (a mirror, a white door before a white wall).
     truth = room() if kind is DepthKind.RELATIVE else 1 / room()
