@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from depthbridge.engines.engine import DepthEngine
+from depthbridge.engines.model_paths import SHIPPED_MODELS
+from depthbridge.unity_bridge.server import BridgeServer
 from support.bare_blender import BareBlender, bare_blender
 from support.extension import PLATFORM
 
@@ -139,6 +143,32 @@ result = dict(shape=read.values.shape, near=float(read.values.min()), said=said,
     result = answer(blender, fallback_zip, code)
     assert (result["shape"], result["near"], result["enabled"]) == ([3, 4], 1.0, True)
     assert "onnxruntime" in str(result["said"])
+
+
+BUILD = """
+import importlib
+status = importlib.import_module(NAME + ".addon.command_line").run({words!r})
+result = dict(status=status, out=sorted(path.name for path in Path({out!r}).glob("*")))
+"""
+
+
+def test_the_command_builds_from_a_photo_with_nothing_but_the_zip(blender: BareBlender, extension_zip: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    words = ["build", str(SHIPPED_MODELS / "samples" / "photo.jpg"), "--out", out, "--stride", "8", "--save", "blend,glb,ply,exr"]
+    assert answer(blender, extension_zip, BUILD.format(words=words, out=out)) == {
+        "status": 0,
+        "out": ["photo.blend", "photo.exr", "photo.glb", "photo.ply"],
+    }
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="pyzmq's wheel of the stable ABI begins with Python 3.12, and so does the fallback zip")
+def test_the_fallback_builds_from_a_photo_through_a_remote_engine(blender: BareBlender, fallback_zip: Path, tmp_path: Path) -> None:
+    """No Pillow and no onnxruntime in that Blender; a real server in this process."""
+    out = str(tmp_path / "out")
+    words = ["build", str(SHIPPED_MODELS / "samples" / "photo.jpg"), "--out", out, "--stride", "8", "--save", "blend"]
+    with DepthEngine.open("depthbridge-mini") as engine, BridgeServer(engine, "tcp://127.0.0.1:0") as server:
+        remote = BUILD.format(words=[*words, "--remote", server.endpoint], out=out)
+        assert answer(blender, fallback_zip, remote) == {"status": 0, "out": ["photo.blend"]}
 
 
 def test_the_full_zip_of_this_platform_installs(blender: BareBlender, full_zip: Path) -> None:

@@ -25,7 +25,9 @@ class BareBlender:
         words = {"BLENDER_USER_RESOURCES": str(self.profile)}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DEPTHBRIDGE"))}
         start = "import bpy, sys, json, addon_utils\nfrom pathlib import Path\nNAME = 'bl_ext.user_default.depthbridge'\n"
-        return subprocess.run([self.python, "-c", start + code], env={**kept, **words}, capture_output=True, text=True, timeout=240)
+        # Not by way of Python's end: after a glTF export Blender 4.2's module frees Python classes when Python is gone, and crashes.
+        end = "\nimport os\nsys.stdout.flush()\nsys.stderr.flush()\nos._exit(0)"
+        return subprocess.run([self.python, "-c", start + code + end], env={**kept, **words}, capture_output=True, text=True, timeout=240)
 
     def install(self, archive: Path, then: str = "") -> subprocess.CompletedProcess[str]:
         """Install and enable ``archive`` as a drop on the window does, then run more code in the same process."""
