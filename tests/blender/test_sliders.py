@@ -47,12 +47,13 @@ def slide(built: Built, **values: object) -> bpy.types.Mesh:
     return evaluated_mesh(built.object)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 5])
 @pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys())
-def test_the_surface_is_the_depth_times_the_scale_borders_included(camera) -> None:
+def test_the_surface_is_the_depth_times_the_scale_borders_included(camera, stride: int) -> None:
     values = wavy_depth(camera)
     depth = depth_map(values, camera)
-    mesh = slide(build(depth), Tear_Edges=False, Scale=2.5)
-    points = depth.points().reshape(-1, 3) * np.float32(2.5)
+    mesh = slide(build(depth, stride=stride), Tear_Edges=False, Scale=2.5)
+    points = depth.points()[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 3) * np.float32(2.5)
     position = attribute(mesh, "position")
     np.testing.assert_allclose(position, np.stack([points[:, 0], points[:, 2], -points[:, 1]], axis=1), rtol=1e-6, atol=1e-6)
 
