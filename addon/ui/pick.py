@@ -6,22 +6,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import bpy
-import numpy as np
-from bpy_extras.view3d_utils import region_2d_to_origin_3d, region_2d_to_vector_3d
-from mathutils import Vector
 
-from ...engines.depth_map import SKY_THRESHOLD
 from ...engines.errors import DepthbridgeError
-from ..live_shape import LiveShape
+from ..aim import Aim, Sight
 from ..scale import why_not_measurable
 from .overlay import Overlay
 from .result_operators import built_object, require_built
-
-# Tried in this order.
-_REACHES_PX = (8.0, 30.0)
-_MOST_FACES = 100_000
-# Of the vertices under the mouse, those farther than the nearest one by more than this share belong to something behind it.
-_BEHIND = 0.05
 
 
 class PickPoints(bpy.types.Operator):
@@ -66,7 +56,7 @@ class PickPoints(bpy.types.Operator):
         region, view, mouse = found
         if event.type == "LEFTMOUSE" and event.value != "PRESS":
             return {"RUNNING_MODAL"}
-        vertex = self._aim.at(context, built, region, view, mouse)
+        vertex = self._aim.at(built, Sight.of(region, view), mouse)
         self._hover(context, built, vertex)
         if event.type == "LEFTMOUSE" and vertex is not None and vertex not in self._chosen:
             self._chosen.append(vertex)
@@ -105,69 +95,6 @@ class PickPoints(bpy.types.Operator):
         which = "second" if self._chosen else "first"
         context.workspace.status_text_set(f"Depthbridge: click the {which} of two points on {self._name}   (Esc or right click leaves)")
         _redraw_views(context)
-
-
-class Aim:
-    """Finds the vertex of an object's carrier under the mouse: the nearest one of the foremost that lie there."""
-
-    def __init__(self, built: bpy.types.Object) -> None:
-        shape = LiveShape.of(built)
-        self._places = shape.positions()
-        self._pickable = (shape.sky < SKY_THRESHOLD) & ~shape.cut()
-        self._seen_by: Any = None
-        self._pixels: Any = None
-
-    def world(self, built: bpy.types.Object, vertex: int) -> Vector:
-        """Where a vertex is in the world."""
-        return built.matrix_world @ Vector(self._places[vertex].tolist())
-
-    def at(self, context: bpy.types.Context, built: bpy.types.Object, region: Any, view: Any, mouse: tuple[float, float]) -> int | None:
-        """The vertex at ``mouse`` (pixels of ``region``), None when the object is not there or that is sky."""
-        hit = _cast(context, built, region, view, mouse)
-        if hit is not None:
-            nearest = int(np.argmin(((self._places - np.array(hit, dtype=np.float32)) ** 2).sum(axis=1)))
-            return nearest if self._pickable[nearest] else None
-        self._look(built, region, view)
-        x, y, farness = self._pixels
-        away = (x - np.float32(mouse[0])) ** 2 + (y - np.float32(mouse[1])) ** 2
-        for reach in _REACHES_PX:
-            within = np.flatnonzero(away < reach**2)
-            if len(within):
-                nearest_there = farness[within].min()
-                room = _BEHIND * (nearest_there if view.is_perspective else view.view_distance)
-                foremost = within[farness[within] <= nearest_there + room]
-                return int(foremost[np.argmin(away[foremost])])
-        return None
-
-    def _look(self, built: bpy.types.Object, region: Any, view: Any) -> None:
-        """Where every vertex is on the screen, in pixels of ``region``, and how far away; worked out anew when the view has changed."""
-        projection = view.perspective_matrix @ built.matrix_world
-        seen_by = (projection.freeze(), region.width, region.height)
-        if self._seen_by == seen_by:
-            return
-        self._seen_by = seen_by
-        matrix = np.array(projection, dtype=np.float32)
-        clip = self._places @ matrix[:, :3].T + matrix[:, 3]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            x = (clip[:, 0] / clip[:, 3] + 1) * np.float32(region.width / 2)
-            y = (clip[:, 1] / clip[:, 3] + 1) * np.float32(region.height / 2)
-        # Comparisons with NaN are false: what cannot be picked is never within reach.
-        x[~((clip[:, 3] > 0) & self._pickable)] = np.nan
-        along = np.array((view.view_matrix @ built.matrix_world)[2], dtype=np.float32)
-        self._pixels = x, y, -(self._places @ along[:3] + along[3])
-
-
-def _cast(context: bpy.types.Context, built: bpy.types.Object, region: Any, view: Any, mouse: tuple[float, float]) -> Vector | None:
-    """Where the ray through the mouse hits the surface as it is seen, in the object's axes. Only of a coarse surface, whose vertices can lie far
-    from the mouse: for the first ray Blender builds a tree, and of a million faces that takes seconds."""
-    seen = built.evaluated_get(context.evaluated_depsgraph_get())
-    if seen.type != "MESH" or not 0 < len(seen.data.polygons) <= _MOST_FACES:
-        return None
-    inverse = built.matrix_world.inverted_safe()
-    origin = inverse @ region_2d_to_origin_3d(region, view, mouse)
-    towards = inverse.to_3x3() @ region_2d_to_vector_3d(region, view, mouse)
-    hit, place, _, _ = seen.ray_cast(origin, towards.normalized())
-    return place if hit else None
 
 
 def _view_regions(context: bpy.types.Context) -> list[tuple[Any, Any]]:

@@ -81,8 +81,11 @@ def depth_of(built: bpy.types.Object) -> np.ndarray:
     first=st.integers(0, CAMERA.width * CAMERA.height - 1),
     second=st.integers(0, CAMERA.width * CAMERA.height - 1),
     stretch=st.floats(0.2, 5),
+    slider=st.floats(0.1, 10),
 )
-def test_the_two_points_are_as_far_apart_as_was_said(kind: DepthKind, true_m: float, first: int, second: int, stretch: float) -> None:
+def test_the_two_points_are_as_far_apart_as_was_said(
+    kind: DepthKind, true_m: float, first: int, second: int, stretch: float, slider: float
+) -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     built = build(room(kind))
     count = len(built.data.vertices)
@@ -91,6 +94,7 @@ def test_the_two_points_are_as_far_apart_as_was_said(kind: DepthKind, true_m: fl
         second = (first + 1) % count
     # A single distance of disparity needs even scale, for it is kept to be used with another.
     place(built, (stretch, stretch, stretch) if kind is DepthKind.DISPARITY else (stretch, 1.0, 2.0))
+    set_input(carrier_modifier(built), "Scale", slider)
     before = evaluated_mesh(built)
     apart = (before.vertices[first].co - before.vertices[second].co).length
     scale_from_points(built, first, second, true_m)
