@@ -256,7 +256,7 @@ def _add_detail(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--stride", type=_at_least(1), metavar="N", help="every N-th pixel; by default the smallest that fits --max-vertices")
     group.add_argument("--max-vertices", type=_at_least(4), default=DEFAULT_MAX_VERTICES, metavar="N", help="(1000000)")
     group.add_argument(
-        "--tear", type=float, default=_DEFAULTS.tear, metavar="SHARE", help="open where depth jumps by more (fits the camera: as steep as 86 degrees)"
+        "--tear", type=float, default=_DEFAULTS.tear, metavar="SHARE", help="open where depth jumps by more (what is steeper than 86 degrees)"
     )
     group.add_argument("--sky", choices=_words(SkyMode), default=str(SkyMode.OFF), help="leave it off, keep it, or put it far behind (off)")
     group.add_argument("--nearest", type=float, metavar="DEPTH", help="leave out what is nearer, in the unit of the depth")

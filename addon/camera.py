@@ -21,13 +21,6 @@ _MIN_LENS_MM = 1.0
 _MAX_PIXEL_ASPECT = 200.0
 
 
-def add_camera(camera: CameraIntrinsics, name: str) -> bpy.types.Object:
-    """A camera object with ``camera``'s intrinsics at the origin. Rendering with it takes :func:`match_render`, too."""
-    placed = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-    set_intrinsics(placed, camera)
-    return placed
-
-
 def add_camera(scene: bpy.types.Scene, camera: CameraIntrinsics, name: str) -> bpy.types.Object:
     """A camera object with ``camera``'s intrinsics at the origin; it becomes the scene's camera and sets the scene's render size."""
     placed = bpy.data.objects.new(name, bpy.data.cameras.new(name))

@@ -17,6 +17,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+
 from depthbridge.addon.apply import apply_points
 from depthbridge.addon.build import add_carrier_object, link_together
 from depthbridge.addon.nodes.inputs import carrier_modifier, set_input
@@ -124,7 +125,8 @@ def main() -> None:
     modifier = carrier_modifier(built)
     slides: dict[str, list[float]] = {}
     for step in range(chosen.rounds):
-        for name, value in (("Scale", 1.0 + 0.1 * step), ("Tear", 0.05 + 0.01 * step), ("Depth Max", 9.0 - 0.9 * step), ("As Points", step % 2 == 0)):
+        moved = {"Scale": 1.0 + 0.1 * step, "Tear": 0.05 + 0.01 * step, "Depth Max": 9.0 - 0.9 * step, "As Points": step % 2 == 0}
+        for name, value in moved.items():
             set_input(modifier, name, value)
             slides.setdefault(name, []).append(timed(bpy.context.view_layer.update))
     print("one slider moved, evaluated: " + ", ".join(f"{name} {statistics.median(times):.3f} s" for name, times in slides.items()))

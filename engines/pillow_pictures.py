@@ -92,7 +92,8 @@ def _open(file: BinaryIO) -> Image.Image | None:
 
 def _to_decoded(image: Image.Image, label: str) -> DecodedImage:
     # A PNG of 16 bits calls itself RGB, too; only the decoder's own word for its rows tells, and reading EXIF may load the picture.
-    plain = image.mode == "RGB" and not (image.tile and "16" in str(image.tile[0][3]))
+    tiles = getattr(image, "tile", None)
+    plain = image.mode == "RGB" and not (tiles and "16" in str(tiles[0][3]))
     orientation, tags = _read_exif(image)
     file_format = image.format
     image.load()

@@ -72,7 +72,7 @@ def declare_cut_inputs(graph: Graph, *, torn: bool) -> None:
         maximum=1.0,
         tip="Parts at least this much sky, as the model sees it, are taken away; 1 keeps all",
     )
-    graph.input("Sky Distance", "Float", 0.0, minimum=0.0, unit="DISTANCE", tip="Depth of the plane that the sky is put on; 0 leaves it as it is")
+    graph.input("Sky Distance", "Float", 0.0, minimum=0.0, unit="DISTANCE", tip="Depth of the plane that the sky is put on; 0 leaves it")
     graph.input("Confidence Cut", "Float", 0.0, minimum=0.0, tip="Parts the model is less sure of are taken away, in its own measure")
     graph.input("Depth Min", "Float", 0.0, minimum=0.0, unit="DISTANCE", tip="What is nearer is taken away")
     graph.input("Depth Max", "Float", 0.0, minimum=0.0, unit="DISTANCE", tip="What is farther is taken away; 0 sets no limit")

@@ -39,8 +39,8 @@ def write_glb(
     """Writes the surface of ``depth`` with ``image`` (uint8 RGB, same size) as its texture and returns the mesh that was written.
 
     Above ``max_vertices`` only every n-th pixel in both directions becomes a vertex; the texture keeps its size. ``tear_above`` as in
-    :func:`~..grid_mesh.build_grid_mesh`, and by default :func:`~..grid_mesh.tear_of_slant`; infinity keeps all. Raises :class:`DepthKindError` for disparity, without a camera, and when not one quad of
-    valid neighbours exists; :class:`~..errors.OutputError`.
+    :func:`~..grid_mesh.build_grid_mesh`, and by default :func:`~..grid_mesh.tear_of_slant`; infinity keeps all. Raises
+    :class:`DepthKindError` for disparity, without a camera, and when not one quad of valid neighbours exists; :class:`~..errors.OutputError`.
     """
     if max_vertices is not None and max_vertices < 4:
         raise DepthKindError(f"A mesh of at most {max_vertices} vertices has no face; allow four or more.")

@@ -87,7 +87,7 @@ def test_a_limit_on_vertices_thins_the_surface_and_keeps_its_depth() -> None:
 def test_points_seen_from_their_own_camera_leave_no_gaps() -> None:
     camera = CAMERAS["tall pixels"]
     values = wavy_depth(camera, disc=False)
-    built = build_scene(depth_map(values, camera), picture(camera.width, camera.height), BuildOptions(as_=BuildAs.POINTS))
+    build_scene(depth_map(values, camera), picture(camera.width, camera.height), BuildOptions(as_=BuildAs.POINTS))
     seen = render_depth()
     assert (seen > 0).mean() > 0.999
     # A point is a ball: its front is one radius, 0.75 pixels, nearer, and on a slope a neighbour's ball may stand before it.
