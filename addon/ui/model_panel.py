@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...engines.model_spec import ModelSpec
-from ..model_fetch import download_text, licence_text
+from ..model_fetch import FREE_LICENCES, download_text, licence_text, needs_agreement
 from .model_list import MODELS, ListedModel
 from .model_operators import FetchModel
 from .panels import MAIN, SidebarPanel
@@ -85,9 +85,8 @@ def _draw_others(layout: Any, context: bpy.types.Context) -> None:
         return
     if not bpy.app.online_access:
         draw_wrapped(body, context, "Downloads need Preferences > System > Network > Allow Online Access", "INTERNET_OFFLINE")
-    for spec in MODELS.others:
-        if spec.files:
-            _draw_download(body, spec, busy=state is not None)
+    for spec in sorted((spec for spec in MODELS.others if spec.files), key=needs_agreement):
+        _draw_download(body, spec, busy=state is not None)
     body.operator("depthbridge.add_model", text="Add ONNX File...", icon="FILEBROWSER")
 
 
@@ -95,11 +94,18 @@ def _draw_download(layout: Any, spec: ModelSpec, *, busy: bool) -> None:
     row = layout.row()
     column = row.column(align=True)
     column.scale_y = 0.8
-    column.label(text=spec.title)
-    column.label(text=f"{download_text(spec)}, {licence_text(spec)}")
+    # The sidebar is narrow: the whole name and licence stand in the question that the button asks.
+    column.label(text=spec.title.replace("Depth Anything", "DA"))
+    column.label(text=f"{download_text(spec).removeprefix('about ')}, {_short_licence(spec)}")
     button = row.column()
     button.enabled = bpy.app.online_access and not busy
     button.operator("depthbridge.fetch_model", text="", icon="IMPORT").model_id = spec.id
+
+
+def _short_licence(spec: ModelSpec) -> str:
+    if spec.licence in FREE_LICENCES:
+        return spec.licence
+    return "non-commercial" if "-NC" in spec.licence else f"licence {spec.licence}"
 
 
 CLASSES: tuple[type, ...] = (ModelPanel, RefreshModels)

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 # Measured in Blender's own font: a mean character, and what margins and an icon take, in pixels at scale 1.
-_CHARACTER_PX = 6.3
+_CHARACTER_PX = 6.6
 _MARGIN_PX = 52
 
 
