@@ -383,7 +383,8 @@ def test_a_folder_becomes_one_object_that_plays_wherever_it_is_moved(shots: Path
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "shot.v2.blend"))
     depth = bpy.data.images["shot.v2 depth"]
     assert Path(bpy.path.abspath(depth.filepath)).parent == tmp_path / "moved" / "shot.v2_depth"
-    assert depth.has_data or depth.size[0] == 16
+    assert Path(bpy.path.abspath(depth.filepath)).is_file()
+    assert Path(bpy.path.abspath(bpy.data.images["shot.v2 photo"].filepath)).parent == shots
     assert (bpy.context.scene.frame_start, bpy.context.scene.frame_end) == (1, 4)
 
 

@@ -195,6 +195,18 @@ def test_a_depth_files_own_camera_gives_way_to_the_given_one(tmp_path: Path) -> 
     assert source.camera_source is CameraSource.GIVEN
 
 
+def test_a_depth_files_own_camera_comes_before_the_pictures_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Depthbridge"  # Pillow leaves out an EXIF block whose main directory is empty
+    exif.get_ifd(0x8769)[0xA405] = 24
+    Image.fromarray(picture(160, 120)).save(tmp_path / "photo.png", exif=exif)
+    for name, camera, source in (("own", CAMERA, CameraSource.GIVEN), ("none", None, CameraSource.EXIF)):
+        write_npz(tmp_path / f"{name}.npz", depth_map(wavy_depth(CAMERA), camera))
+        built = ready(BuildRequest(Source("room", picture=tmp_path / "photo.png", depth_file=tmp_path / f"{name}.npz"))).prepared.source
+        assert built.camera_source is source
+        assert built.camera is not None and (built.camera == CAMERA) is (camera is not None)
+
+
 def test_what_the_numbers_mean_is_the_users_word(tmp_path: Path) -> None:
     write_exr(tmp_path / "room.exr", depth_map(wavy_depth(CAMERA), CAMERA))
     foreign = tmp_path / "foreign.npz"
