@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .graph import Graph, Value
 from .store import shared_group
 from .surface import Layers, declare_surface_inputs, surface_or_points
@@ -14,6 +16,9 @@ SEQUENCE_GROUP = "Depthbridge Sequence"
 FRAME_UV = "frame_uv"
 QUAD_UV = "quad_uv"
 PHOTO_UV = "photo_uv"
+
+_FRAME = "frame"
+_CERTAIN = 1e30
 
 
 def sequence_group() -> object:
@@ -31,16 +36,27 @@ def _build(name: str) -> object:
     graph.panel(None)
     _hide_confidence(graph)
 
-    frame = _frame_number(graph)
-    at_vertex, at_face = _pixel(graph, FRAME_UV, frame), _pixel(graph, QUAD_UV, frame)
-    layers = Layers(
-        depth=at_vertex["Red"],
-        ray=graph.attribute("ray", "FLOAT_VECTOR"),
-        sky=at_vertex["Blue"],
-        confidence=1e30,
-        tear=at_face["Green"],
-    )
-    return graph.finish(Geometry=surface_or_points(graph, graph.given("Geometry"), layers))
+    geometry = _read_frame(graph, graph.given("Geometry"), _frame_number(graph))
+    layers = replace(Layers.of_attributes(graph), confidence=_CERTAIN)
+    return graph.finish(Geometry=surface_or_points(graph, geometry, layers))
+
+
+def _read_frame(graph: Graph, geometry: Value, frame: Value) -> Value:
+    """The carrier with its attributes ``depth``, ``sky`` and ``tear`` filled in. Stored, because every use of a field looks its pixels up
+    again, and there are six."""
+    geometry = _store(graph, geometry, _FRAME, "POINT", "FLOAT_VECTOR", _pixel(graph, FRAME_UV, frame))
+    at_vertex = graph.node("ShaderNodeSeparateXYZ", {0: graph.attribute(_FRAME, "FLOAT_VECTOR")})
+    geometry = _store(graph, geometry, "depth", "POINT", "FLOAT", at_vertex.outputs["X"])
+    geometry = _store(graph, geometry, "sky", "POINT", "FLOAT", at_vertex.outputs["Z"])
+    at_face = graph.node("ShaderNodeSeparateXYZ", {0: _pixel(graph, QUAD_UV, frame)})
+    geometry = _store(graph, geometry, "tear", "FACE", "FLOAT", at_face.outputs["Y"])
+    return graph.node("GeometryNodeRemoveAttribute", {"Geometry": geometry, "Name": _FRAME}).outputs[0]
+
+
+def _store(graph: Graph, geometry: Value, name: str, domain: str, kind: str, value: Value) -> Value:
+    stored = graph.node("GeometryNodeStoreNamedAttribute", {"Geometry": geometry, "Name": name}, domain=domain, data_type=kind)
+    graph.connect(value, next(socket for socket in stored.inputs if socket.name == "Value" and socket.enabled))
+    return stored.outputs[0]
 
 
 def _frame_number(graph: Graph) -> Value:
@@ -50,15 +66,13 @@ def _frame_number(graph: Graph) -> Value:
     return graph.math("ADD", graph.math("MINIMUM", graph.math("MAXIMUM", graph.math("FLOOR", passed), 0.0), last), 1.0)
 
 
-def _pixel(graph: Graph, where: str, frame: Value) -> dict[str, Value]:
-    """The channels of exactly the pixel at the attribute ``where``, not mixed with its neighbours."""
+def _pixel(graph: Graph, where: str, frame: Value) -> Value:
+    """Red, green and blue of exactly the pixel at the attribute ``where``, not mixed with its neighbours, as a vector."""
     picture = graph.node("GeometryNodeImageTexture", interpolation="Closest", extension="EXTEND")
     graph.connect(graph.given("Depth Sequence"), picture.inputs["Image"])
     graph.connect(graph.attribute(where, "FLOAT_VECTOR"), picture.inputs["Vector"])
     graph.connect(frame, picture.inputs["Frame"])
-    channels = graph.node("FunctionNodeSeparateColor", mode="RGB")
-    graph.connect(picture.outputs["Color"], channels.inputs["Color"])
-    return {name: channels.outputs[name] for name in ("Red", "Green", "Blue")}
+    return picture.outputs["Color"]
 
 
 def _hide_confidence(graph: Graph) -> None:
