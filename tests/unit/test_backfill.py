@@ -57,6 +57,15 @@ def test_the_hidden_plane_comes_back(wall: tuple[float, float, float], hider: tu
     assert np.abs(error).max() < 2e-3
 
 
+def test_what_hides_the_wall_does_not_bend_it() -> None:
+    behind = plane(4.0, 0.1, -0.1)
+    mask = box(50, 40, 110, 90)
+    # So little in front that a loose eye takes both for one surface.
+    made = filled(np.where(mask, (behind / 1.14).astype(np.float32), behind))
+    error = made.depth.values[made.hidden] / behind[made.hidden] - 1
+    assert np.abs(error).max() < 3e-3
+
+
 def test_a_noisy_wall_is_continued_without_its_noise_growing() -> None:
     behind = plane(4.0, -0.3, 0.2)
     noisy = behind * np.random.default_rng(3).normal(1, 0.004, behind.shape).astype(np.float32)
