@@ -13,6 +13,8 @@ from ..scale import why_not_measurable
 from .overlay import Overlay
 from .result_operators import built_object, require_built
 
+_NAVIGATION = ("MIDDLEMOUSE", "WHEEL", "TRACKPAD", "MOUSE", "NDOF", "NUMPAD", "TIMER", "INBETWEEN", "WINDOW", "NONE")
+
 
 class PickPoints(bpy.types.Operator):
     """Click two points of the object, and then type how far apart they are"""
@@ -48,8 +50,8 @@ class PickPoints(bpy.types.Operator):
         if built is None or context.mode != "OBJECT" or event.type in ("ESC", "RIGHTMOUSE"):
             self.cancel(context)
             return {"CANCELLED"}
-        if event.type not in ("MOUSEMOVE", "LEFTMOUSE"):
-            return {"PASS_THROUGH"}  # turning the view, zooming, ...
+        if event.type not in ("MOUSEMOVE", "LEFTMOUSE") or event.alt:
+            return {"PASS_THROUGH"} if _turns_the_view(event) else {"RUNNING_MODAL"}
         found = _region_under(context, event)
         if found is None:
             return {"PASS_THROUGH"}  # a panel: Undo, Shading, ... work as ever
@@ -95,6 +97,12 @@ class PickPoints(bpy.types.Operator):
         which = "second" if self._chosen else "first"
         context.workspace.status_text_set(f"Depthbridge: click the {which} of two points on {self._name}   (Esc or right click leaves)")
         _redraw_views(context)
+
+
+def _turns_the_view(event: bpy.types.Event) -> bool:
+    """Whether Blender shall have an event of the keyboard or mouse: those that turn, move and zoom the view, and those of nobody."""
+    with_alt = event.alt and event.type == "LEFTMOUSE"  # where a mouse has no middle button
+    return with_alt or event.type.startswith(_NAVIGATION)
 
 
 def _view_regions(context: bpy.types.Context) -> list[tuple[Any, Any]]:

@@ -77,11 +77,11 @@ class ScaleFromPoints(_OnMeasurable, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout: Any = self.layout
-        layout.use_property_split = True
         if hasattr(self, "_now"):
-            layout.label(text=f"Now {self._now:.4g} units apart")
-        layout.activate_init = True  # a number can be typed at once
-        layout.prop(self, "true_distance")
+            layout.label(text=f"Now {self._now:.4g} units apart. In truth:")
+        row = layout.row()
+        row.activate_init = True  # a number can be typed at once
+        row.prop(self, "true_distance")
 
     def cancel(self, context: bpy.types.Context) -> None:
         if hasattr(self, "_overlay"):
@@ -140,8 +140,10 @@ class ScaleFromFloor(_OnMeasurable, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout: Any = self.layout
-        layout.use_property_split = True
-        layout.prop(self, "camera_height")
+        layout.label(text="Height of the camera above the floor:")
+        row = layout.row()
+        row.activate_init = True
+        row.prop(self, "camera_height")
         layout.prop(self, "pitch_deg", text="Pitch (degrees)")
         where = "the selected vertices" if context.mode == "EDIT_MESH" else "looked for in the lower third of the picture"
         layout.label(text=f"Floor: {where}")

@@ -177,6 +177,7 @@ def test_the_layer_behind_keeps_its_shape_when_its_surface_is_applied(build: Any
     getattr(bpy.ops.depthbridge, apply)()
     layer = backfill_of(bpy.context.view_layer.objects.active)
     np.testing.assert_allclose(attribute(evaluated_mesh(layer), "position"), seen, rtol=1e-6)
+    assert layer.animation_data is None or len(layer.animation_data.drivers) == 0  # which would read what is gone
 
 
 # ---- backfill ----------------------------------------------------------------------------------------------------------
