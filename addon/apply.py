@@ -9,6 +9,7 @@ import bpy
 
 from .displace import DISPLACE_NAME
 from .nodes.inputs import carrier_modifier, get_input, input_names, set_input
+from .playing import hold
 from .points import add_point_cloud
 from .provenance import NotBuiltError, read_provenance
 
@@ -21,6 +22,7 @@ def apply_mesh(built: bpy.types.Object) -> bpy.types.Object:
         set_input(modifier, "As Points", False)
     if built.data.users > 1:
         built.data = built.data.copy()  # a modifier cannot be applied to a mesh that others use
+    hold(built)
     with bpy.context.temp_override(
         object=built, active_object=built, selected_objects=[built], selected_editable_objects=[built]
     ):
@@ -40,6 +42,7 @@ def apply_points(built: bpy.types.Object) -> bpy.types.Object:
     bpy.context.view_layer.update()
     try:
         cloud = add_point_cloud(built, bpy.context.scene, f"{built.name} points")
+        hold(built)
     finally:
         set_input(modifier, "As Points", as_points)
     if not len(cloud.data.materials):

@@ -25,9 +25,10 @@ from .build import link_together, show_colours_exactly
 from .camera import check_renderable, match_render, set_background, set_clipping, set_intrinsics
 from .carrier import add_faces, write_values
 from .material import photo_material
-from .nodes.inputs import MODIFIER_NAME, input_data_path, set_input
+from .nodes.inputs import MODIFIER_NAME, set_input
 from .nodes.sequence import FRAME_UV, PHOTO_UV, QUAD_UV, sequence_group
 from .options import BuildAs, BuildOptions, SkyMode
+from .playing import follow
 from .sequence_files import SequenceFiles
 from .sequence_record import SequenceHeader, frame_path
 from .transaction import all_or_nothing
@@ -37,8 +38,6 @@ FloatArray = npt.NDArray[np.float32]
 # Points just overlap their neighbours, so that a surface seen from its own camera has no gaps.
 _POINT_OVERLAP = 0.75
 _SKY_BEHIND = 1.5
-# An image user whose one frame lies in the distant past always shows its last, and its offset alone says which file that is.
-_LONG_AGO = -1048574
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +107,8 @@ class _Player:
     files: SequenceFiles
 
     def follow(self, user: Any) -> None:
-        """``user``: a ``bpy.types.ImageUser``. Only its offset can be driven."""
-        user.frame_start, user.frame_duration = _LONG_AGO, 1
-        user.use_cyclic, user.use_auto_refresh = False, True
-        driver = user.driver_add("frame_offset").driver
-        start = driver.variables.new()
-        start.name = "start"
-        start.targets[0].id = self.built
-        start.targets[0].data_path = input_data_path(self.modifier, "Start Frame")
-        # Simple enough for Blender to reckon without Python, which a file from elsewhere may not run.
-        driver.expression = f"clamp(floor(frame - start), 0, {self.files.count - 1}) + {self.files.ending.first_number - 1}"
+        """``user``: a ``bpy.types.ImageUser``."""
+        follow(user, self.built, self.modifier, self.files.count, self.files.ending.first_number)
 
 
 def _load(path: Path, name: str, source: str) -> bpy.types.Image:
@@ -250,7 +241,7 @@ def _record(
         "as": str(options.as_),
         "stride": header.stride,
         "median_depth": float(np.median(files.frame(0).depth[files.frame(0).ground])) if files.frame(0).ground.any() else files.nearest,
-        "has_sky": True,
+        "has_sky": header.has_sky,
         "has_confidence": False,
         "photo": photo,
         "depth": depth_image,

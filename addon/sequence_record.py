@@ -31,7 +31,8 @@ class SequenceHeader:
     """What all frames have in common.
 
     ``source``: the folder or movie; ``width``, ``height``: of its pictures; ``rows``, ``columns``: of the EXRs, every ``stride``-th pixel.
-    ``kind``: what the model gave; ``steadied``: metric maps were brought to one scale, too. ``conversion``: how disparity became depth.
+    ``kind``: what the model gave; ``steadied``: metric maps were brought to one scale, too. ``conversion``: how disparity became
+    depth. ``has_sky``: the model tells the sky.
     """
 
     source: Path
@@ -49,6 +50,7 @@ class SequenceHeader:
     camera_source: CameraSource
     conversion: Conversion | None
     scale_note: str | None
+    has_sky: bool
 
     @property
     def unit(self) -> str:
@@ -83,6 +85,7 @@ class SequenceHeader:
             camera_source=CameraSource(data["camera_source"]),
             conversion=None if conversion is None else Conversion(**conversion),
             scale_note=data["scale_note"],
+            has_sky=bool(data["has_sky"]),
         )
 
 

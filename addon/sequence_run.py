@@ -181,6 +181,7 @@ class SequenceRun:
             camera_source=depth.camera_source if depth.camera_source is not CameraSource.NONE else CameraSource.GIVEN,
             conversion=self.conversion if depth.kind is DepthKind.DISPARITY else None,
             scale_note=depth.scale_note,
+            has_sky=depth.sky is not None,
         )
         write_header(self.out, header, overwrite=False)
         self._begin(header)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from depthbridge.addon.apply import apply_mesh, apply_points
 from depthbridge.addon.nodes.inputs import set_input
 from depthbridge.addon.options import BuildAs, BuildOptions, SkyMode
 from depthbridge.addon.provenance import NotBuiltError, read_provenance
@@ -364,3 +365,33 @@ def test_a_project_folder_plays_where_it_is_moved_to(room: Path, tmp_path: Path)
     depth = attribute(evaluated_mesh(bpy.data.objects["room"]), "position")[:, 1]
     np.testing.assert_allclose(depth, DEPTHS[3][2::4, 2::4].ravel(), rtol=1e-6)
     assert Path(bpy.path.abspath(bpy.data.images["room photo"].filepath)).is_file()
+
+
+@pytest.mark.parametrize("kind", ["mesh", "points"])
+def test_what_is_applied_keeps_the_shape_and_photo_of_that_moment(kind: str, tmp_path: Path) -> None:
+    built = play_marked(marked_source("numbered", tmp_path), tmp_path / "out")
+    at(5)
+    if kind == "mesh":
+        done = apply_mesh(built.object)
+        assert not done.modifiers
+        assert attribute(done.data, "depth").shape == (48 * 64,)
+    else:
+        set_input(built.object.modifiers["Depthbridge"], "As Points", True)
+        done = apply_points(built.object)
+        assert done.type == "POINTCLOUD"
+    for frame in (5, 9):
+        at(frame)
+        assert index_of(still(tmp_path)) == 4
+        camera = built.camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        assert camera.data.background_images[0].image_user.frame_offset == 8 + 4 - 1
+
+
+def test_what_is_applied_does_not_hold_the_others(tmp_path: Path) -> None:
+    source = marked_source("numbered", tmp_path)
+    first = play_marked(source, tmp_path / "out")
+    second = play_marked(source, tmp_path / "out")
+    apply_mesh(first.object)
+    first.object.hide_render = True
+    at(7)
+    assert index_of(still(tmp_path)) == 6
+    assert second.object.modifiers
