@@ -82,6 +82,8 @@ def _draw_shape(layout: Any, context: bpy.types.Context, built: Any, known: Prov
         draw_input(column, modifier, "As Points")
         if get_input(modifier, "As Points"):
             draw_input(column, modifier, "Radius", "Point Size")
+    if "Start Frame" in names:
+        draw_input(_column(layout), modifier, "Start Frame")
     header, body = layout.panel("depthbridge_result_cuts")
     header.label(text="Cuts")
     if body is not None:
