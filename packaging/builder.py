@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blender's own builder, a program of the standard library that comes with the bpy wheel; nothing here imports bpy."""
+"""Blender's own builder, a program of the standard library that comes with the bpy wheel; nothing here imports bpy.
+
+What it packs depends on modification times, permissions, the order of folders and its version; :func:`settle` ends that.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from .errors import PackagingError
@@ -14,9 +18,27 @@ _PROGRAM = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 _TAGS = "*/scripts/modules/_bpy_internal/extensions/tags.py"
 
 
+_MANIFEST = "blender_manifest.toml"
+
+
 def build(folder: Path, target: Path) -> None:
-    """Pack the staged ``folder`` as the zip ``target``."""
-    _run("build", "--source-dir", str(folder), "--output-filepath", str(target), "--valid-tags", str(_find(_TAGS)))
+    """Pack the staged ``folder`` as the zip ``target``; the same files give the same bytes."""
+    packed = target.with_name(f"packed-{target.name}")
+    _run("build", "--source-dir", str(folder), "--output-filepath", str(packed), "--valid-tags", str(_find(_TAGS)))
+    settle(packed, target)
+    packed.unlink()
+
+
+def settle(source: Path, target: Path) -> None:
+    """Write the entries of the zip ``source`` into ``target``: each once, the manifest first, in one order, of one date and one mode."""
+    with zipfile.ZipFile(source) as packed, zipfile.ZipFile(target, "w") as settled:
+        for name in sorted(set(packed.namelist()), key=lambda name: (name != _MANIFEST, name)):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, wherever it is built
+            entry.external_attr = 0o100644 << 16
+            # Wheels are zips already.
+            entry.compress_type = zipfile.ZIP_STORED if name.endswith(".whl") else zipfile.ZIP_DEFLATED
+            settled.writestr(entry, packed.read(name), compresslevel=9)
 
 
 def validate(target: Path) -> None:

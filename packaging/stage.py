@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder that Blender's builder packs: the tracked files that ship, the wheels, and a manifest that names both.
+"""The folder that Blender's builder packs: the tracked files that ship, the wheels, and a manifest that names the wheels.
 
-Blender's ``paths_exclude_pattern`` as a white-list ships wrong files (negation wins whatever the order), and its zips depend on
-modification times, permissions and the order of folders. Staging settles all four: ``[build] paths`` names each file, in order.
+A copy and not the checkout itself: ``paths_exclude_pattern`` as a white-list ships wrong files (negation wins whatever the order), and
+``paths`` makes the builder of Blender 4.2 pack each wheel twice.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -29,9 +27,6 @@ SHIPPED = (
     r"models/[^/]+\.(py|toml|onnx)",
 )
 """What of the repository is the extension, apart from its manifest: full matches of paths from the root."""
-
-# Zips store local time in steps of two seconds from 1980 on: noon on its second day, whatever the time zone.
-_MODIFIED = time.mktime((1980, 1, 2, 12, 0, 0, 0, 0, -1))
 
 
 def shipped_files(root: Path, *, untracked: bool = False) -> list[str]:
@@ -60,16 +55,12 @@ def stage(root: Path, files: Sequence[str], wheels: Sequence[Path], platform: st
     (folder / "wheels").mkdir()
     for wheel in wheels:
         shutil.copyfile(wheel, folder / "wheels" / wheel.name)
-    text = manifest(root, files, [f"./wheels/{wheel.name}" for wheel in wheels], platform)
+    text = manifest(root, [f"./wheels/{wheel.name}" for wheel in wheels], platform)
     (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o644)
-            os.utime(path, (_MODIFIED, _MODIFIED))
 
 
-def manifest(root: Path, files: Sequence[str], wheels: Sequence[str], platform: str) -> str:
-    """The text of the root's manifest with the platform, the wheels and the list of files added.
+def manifest(root: Path, wheels: Sequence[str], platform: str) -> str:
+    """The text of the root's manifest with the platform and the wheels added.
 
     Raises :class:`PackagingError` when its version is not the package's.
     """
@@ -80,8 +71,7 @@ def manifest(root: Path, files: Sequence[str], wheels: Sequence[str], platform: 
         raise PackagingError(f"{MANIFEST} says version {version}, __init__.py {found[1] if found else 'nothing'}; make them one.")
     head, bracket, tables = text.partition("\n[")
     added = [f"platforms = [{json.dumps(platform)}]", f"wheels = {_toml_list(wheels)}"]
-    build = ["", "[build]", f"paths = {_toml_list(files)}"]
-    return "\n".join([head.rstrip("\n"), *added, bracket + tables.rstrip("\n"), *build, ""])
+    return "\n".join([head.rstrip("\n"), *added, bracket + tables])
 
 
 def _toml_list(items: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
@@ -97,10 +97,10 @@ def test_two_builds_have_the_same_bytes(tmp_path: Path, fallback_zip: Path) -> N
     assert (tmp_path / "out" / fallback_zip.name).read_bytes() == fallback_zip.read_bytes()
 
 
-def test_files_lie_in_one_order_whatever_the_file_systems(extension_zip: Path) -> None:
+def test_each_file_is_there_once_and_in_one_order(extension_zip: Path) -> None:
     with zipfile.ZipFile(extension_zip) as opened:
-        names = [name for name in opened.namelist() if not name.startswith("wheels/")]
-    assert names == ["blender_manifest.toml", *sorted(names[1:], key=PurePosixPath)]
+        names = opened.namelist()
+    assert names == ["blender_manifest.toml", *sorted(set(names[1:]))]
 
 
 def test_the_manifest_names_every_wheel_and_the_platform(full_zip: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_version_that_differs_is_refused(tmp_path: Path) -> None:
     (copy / "__init__.py").write_text('__version__ = "9.9.9"\n')
     (copy / "blender_manifest.toml").write_text((ROOT / "blender_manifest.toml").read_text())
     with pytest.raises(PackagingError, match=r"9\.9\.9"):
-        stage.manifest(copy, [], [], "linux-x64")
+        stage.manifest(copy, [], "linux-x64")
 
 
 def test_an_earlier_zip_stays_when_a_build_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fallback_zip: Path) -> None:
