@@ -68,18 +68,24 @@ def test_it_is_marked_where_it_is_seen(scene: Any) -> None:
     assert (found - built.matrix_world @ evaluated_mesh(built).vertices[ON_BOX].co).length < 1e-5
 
 
+def on_screen(sight: Sight, place: Any) -> tuple[float, float]:
+    clip = sight.projection @ np.append(np.array(place), 1)
+    return (clip[0] / clip[3] + 1) / 2 * sight.width, (clip[1] / clip[3] + 1) / 2 * sight.height
+
+
 def test_what_is_in_front_is_picked_and_not_what_is_behind(scene: Any) -> None:
-    """From above the box hides a part of the wall and of the floor."""
+    """From above the box hides a part of the wall and of the floor, and between its own vertices theirs would be nearer to the mouse."""
     built, sight = scene
     up = np.eye(4)
     up[1, 3] = -1.2  # the viewer rises
     raised = Sight(sight.projection @ np.linalg.inv(sight.view) @ up @ sight.view, up @ sight.view, sight.width, sight.height, True, 1.0)
     finder = Aim(built)
-    box = np.array(finder.world(built, ON_BOX))
-    clip = raised.projection @ np.append(box, 1)
-    spot = ((clip[0] / clip[3] + 1) / 2 * sight.width, (clip[1] / clip[3] + 1) / 2 * sight.height)
     depth = room_m().ravel()
-    assert finder.at(built, raised, spot) == ON_BOX and depth[ON_BOX] == pytest.approx(2.2)
+    for row in range(21, 32):
+        for column in range(31, 50):
+            between = (finder.world(built, pixel(row, column)) + finder.world(built, pixel(row + 1, column + 1))) / 2
+            found = finder.at(built, raised, on_screen(raised, between))
+            assert found is not None and depth[found] == pytest.approx(2.2)
 
 
 def test_a_view_that_turns_is_looked_at_anew(scene: Any) -> None:
@@ -114,5 +120,6 @@ def test_without_perspective_the_foremost_is_picked_too(scene: Any) -> None:
     flat = np.diag([2 / across, 2 / across, -2 / 200, 1.0]) @ sight.view
     level = Sight(flat, sight.view, 400, 400, False, 10.0)
     finder = Aim(built)
-    clip = flat @ np.append(np.array(finder.world(built, ON_BOX)), 1)
-    assert finder.at(built, level, ((clip[0] + 1) * 200, (clip[1] + 1) * 200)) == ON_BOX
+    between = (finder.world(built, ON_BOX) + finder.world(built, ON_BOX + CAMERA.width + 1)) / 2
+    found = finder.at(built, level, on_screen(level, between))
+    assert found is not None and room_m().ravel()[found] == pytest.approx(2.2)
