@@ -399,3 +399,12 @@ def test_a_project_that_was_moved_is_gone_on_with(room: Path, tmp_path: Path) ->
     files = estimate(tmp_path / "elsewhere" / "room", tmp_path / "elsewhere" / "out", again)
     assert again.asked == []
     assert files.header.source == tmp_path / "elsewhere" / "room"
+
+
+def test_the_copy_of_a_replaced_picture_is_replaced_too(room: Path, tmp_path: Path) -> None:
+    (room / "shot_0003.png").rename(room / "shot_0002b.png")
+    estimate(room, tmp_path / "out", engine())
+    Image.fromarray(PICTURES[6]).save(room / "shot_0002b.png", compress_level=0)
+    estimate(room, tmp_path / "out", engine())
+    with Image.open(tmp_path / "out" / "photo_0003.png") as copy:
+        np.testing.assert_array_equal(np.asarray(copy), PICTURES[6])
