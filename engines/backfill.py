@@ -209,7 +209,9 @@ def _enlarged(cells: ByteArray, shape: tuple[int, ...], stride: int) -> ByteArra
         return cells
     x = ((np.arange(shape[1]) - stride // 2) / stride).astype(np.float32)
     y = ((np.arange(shape[0]) - stride // 2) / stride).astype(np.float32)
-    return np.asarray(cv2.remap(cells, *np.meshgrid(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    across = np.tile(x, (shape[0], 1))
+    down = np.tile(y[:, None], (1, shape[1]))
+    return np.asarray(cv2.remap(cells, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def _as_picture(flat: npt.NDArray[_Scalar], grid: TornGrid) -> npt.NDArray[_Scalar]:

@@ -139,7 +139,8 @@ def _membrane(grid: TornGrid, band: HiddenBand, start: _Doubles, slopes: _Double
 
     u = np.zeros_like(first)
     rest = right
-    direction = scaled = rest / diagonal
+    scaled: FloatArray = np.divide(rest, diagonal)
+    direction: FloatArray = scaled
     size = float(rest @ scaled)
     enough = 1e-12 * float(first @ first)
     for _ in range(_ROUNDS):
@@ -149,7 +150,7 @@ def _membrane(grid: TornGrid, band: HiddenBand, start: _Doubles, slopes: _Double
         length = np.float32(size / float(direction @ image))
         u += length * direction
         rest = rest - length * image
-        scaled = rest / diagonal
+        scaled = np.divide(rest, diagonal)
         before, size = size, float(rest @ scaled)
         direction = scaled + np.float32(size / before) * direction
     return np.asarray(first + u, dtype=np.float32)
