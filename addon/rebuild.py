@@ -64,6 +64,9 @@ def rebuild(built: bpy.types.Object, options: BuildOptions, *, conversion: Conve
     add_shape_modifier(built, prepared, kept.get("Point Material"))
     built.modifiers.move(len(built.modifiers) - 1, place)
     _set_sliders(built, kept)
+    modifier = carrier_modifier(built)
+    if options.sky is SkyMode.FAR and modifier is not None and "Scale" in input_names(modifier):
+        set_input(modifier, "Sky Distance", prepared.sky_distance * get_input(modifier, "Scale"))
     measured = known.unit == "m" and prepared.shape.kind.unit != "m"
     record_provenance(built, prepared, known.photo, known.depth)
     if measured:
@@ -118,7 +121,18 @@ def options_of(built: bpy.types.Object, **changes: Any) -> BuildOptions:
             **({"strength": get_input(modifier, "Strength")} if "Strength" in names else {}),
             **({"as_": BuildAs.POINTS if get_input(modifier, "As Points") else BuildAs.MESH} if "As Points" in names else {}),
         )
-    return replace(options, **changes)
+    return _ranged(built, replace(options, **changes), {"nearest", "farthest"} - changes.keys())
+
+
+def _ranged(built: bpy.types.Object, options: BuildOptions, names: set[str]) -> BuildOptions:
+    """The depth limits ``names``, which are the sliders' now, as the sliders of the next shape count: a relief's know no Scale."""
+    kept = _kept_sliders(built)
+    now = 1.0 if read_provenance(built).as_ is BuildAs.RELIEF else kept.get("Scale", 1.0)
+    then = 1.0 if options.as_ is BuildAs.RELIEF else kept.get("Scale", 1.0)
+    if now == then or now <= 0:
+        return options
+    limits = {name: getattr(options, name) for name in names}
+    return replace(options, **{name: None if limit is None else limit / now * then for name, limit in limits.items()})
 
 
 def _tear(modifier: Any, known: Provenance) -> float | None:

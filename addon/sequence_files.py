@@ -62,7 +62,7 @@ def run_sequence(
     frames = open_frames(path)
     try:
         progress(Progress(Stage.LOAD, 0.0, None))
-        with nullcontext(estimator) if estimator is not None else request.engine.open() as opened:
+        with nullcontext(estimator) if estimator is not None else request.engine.open(cancel) as opened:
             return estimate_sequence(frames, opened, request.camera, request.options, out, progress=progress, cancel=cancel, force=force)
     finally:
         frames.close()

@@ -93,10 +93,12 @@ def _open(file: BinaryIO) -> Image.Image | None:
 def _to_decoded(image: Image.Image, label: str) -> DecodedImage:
     # A PNG of 16 bits calls itself RGB, too; only the decoder's own word for its rows tells, and reading EXIF may load the picture.
     tiles = getattr(image, "tile", None)
-    plain = image.mode == "RGB" and not (tiles and "16" in str(tiles[0][3]))
+    plain = image.mode in ("RGB", "RGBA") and not (tiles and "16" in str(tiles[0][3]))
     orientation, tags = _read_exif(image)
     file_format = image.format
     image.load()
+    if image.mode == "RGBA":
+        plain = plain and image.getchannel("A").getextrema() == (255, 255)  # what Blender renders is RGBA, opaque or not
     as_stored = plain and file_format in _PLAIN_FORMATS and orientation == 1 and "icc_profile" not in image.info
     notes: list[str] = []
     rgb = _to_rgb(image, label, notes)

@@ -87,7 +87,9 @@ def run(
     picture, depth = stage(Stage.READ, lambda: _read(request.source, request.camera))
     notes = list(picture.notes)
     if depth is None:
-        engine: AbstractContextManager[Estimator] = nullcontext(estimator) if estimator is not None else stage(Stage.LOAD, request.engine.open)
+        engine: AbstractContextManager[Estimator] = nullcontext(estimator) if estimator is not None else stage(
+            Stage.LOAD, lambda: request.engine.open(cancel)
+        )
         with engine as opened:
             with course.stage(Stage.ESTIMATE):
                 # Not through `stage`: the engine knows how to be stopped, and is not to be closed beneath a run.
@@ -120,17 +122,10 @@ def estimate_for_build(
             return depth
     if camera is None and picture.exif_camera is not None:
         camera, source = picture.exif_camera, CameraSource.EXIF
-    if camera is None and _needs_camera(estimator):
+    if camera is None and estimator.needs_camera:
         camera, source = CameraIntrinsics.assumed(width, height), CameraSource.ASSUMED
     depth = estimator.estimate(picture.rgb, camera, cancel=cancel)
     return depth if camera is None else replace(depth, camera_source=source)
-
-
-def _needs_camera(estimator: Estimator) -> bool:
-    """Whether the model's metres take a focal length that it does not predict itself."""
-    if isinstance(estimator, DepthEngine):
-        return estimator.spec.canonical_focal_px is not None
-    return bool(getattr(estimator, "needs_camera", False))
 
 
 def _engine_notes(estimator: Estimator) -> tuple[str, ...]:

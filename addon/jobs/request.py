@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines.camera import CameraIntrinsics, CameraSource
+from ...engines.cancel import CancelToken
 from ...engines.depth_file import DepthMeaning
 from ...engines.errors import CameraError, DepthbridgeError
 from ...engines.estimator import Estimator
@@ -124,8 +125,9 @@ class EngineChoice:
         """What messages call it."""
         return self.remote or Path(self.model).name
 
-    def open(self) -> OpenEngine:
-        """The engine, opened: close it, or use it as a context manager. Takes seconds for a large model. Raises a ``DepthbridgeError``."""
+    def open(self, cancel: CancelToken | None = None) -> OpenEngine:
+        """The engine, opened: close it, or use it as a context manager. Takes seconds for a large model, unless ``cancel`` ends it. Raises
+        a ``DepthbridgeError``."""
         if self.remote:
             try:
                 from ...unity_bridge.client import RemoteEstimator
@@ -133,10 +135,10 @@ class EngineChoice:
                 raise DepthbridgeError(
                     f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again, or clear its address."
                 ) from error
-            return RemoteEstimator(self.remote)
+            return RemoteEstimator(self.remote, cancel=cancel)
         from ...engines.engine import DepthEngine
 
-        return DepthEngine.open(self.model, device=self.device, threads=self.threads, models_dir=self.models_dir)
+        return DepthEngine.open(self.model, device=self.device, threads=self.threads, models_dir=self.models_dir, cancel=cancel)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

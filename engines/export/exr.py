@@ -66,7 +66,13 @@ def encode_exr(values: npt.NDArray[np.float32]) -> bytes:
         raise OutputError(f"{_reason(error)}.") from error
     if not done:
         raise OutputError(f"OpenCV could not make an EXR file of {values.shape[1]}x{values.shape[0]} pixels.")
-    return bytes(encoded.tobytes())
+    content = bytes(encoded.tobytes())
+    try:
+        # OpenCV writes through a temporary file, and overlooks that its disk was full.
+        ExrLayout(content).check_whole()
+    except ExrLayoutError as error:
+        raise OutputError("the folder for temporary files is full, and an EXR file passes through it; free some space there.") from error
+    return content
 
 
 def read_exr(path: Path) -> npt.NDArray[np.float32]:

@@ -95,6 +95,14 @@ class ExrLayout:
         attributes = [*self._parts[0].attributes, _Attribute(name.encode(), b"string", text.encode())]
         return self._rebuild(0, attributes)
 
+    def check_whole(self) -> None:
+        """Raises :class:`ExrLayoutError` unless all blocks of pixels are there in full."""
+        for number in range(len(self._parts)):
+            try:
+                self._blocks(number)
+            except (struct.error, KeyError) as error:
+                raise ExrLayoutError("is cut short; write or download it again") from error
+
     def showing_only(self, channel: ExrChannel) -> bytes:
         """A file of one part, that of ``channel``, which is called ``Y`` there, and no other channel as OpenCV knows them."""
         part = self._parts[channel.part]

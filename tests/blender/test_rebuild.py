@@ -110,6 +110,25 @@ def test_options_of_an_object_build_it_as_it_is() -> None:
     assert options_of(built, stride=5) == replace(found, as_=BuildAs.POINTS, stride=5)
 
 
+def test_depth_limits_and_a_far_sky_stay_where_they_are_in_the_picture_whatever_the_scale() -> None:
+    depth = replace(full_map(), values=wavy_depth(CAMERA))
+    built = build_scene(depth, picture(160, 120), BuildOptions(sky=SkyMode.FAR, nearest=2.6, farthest=3.2)).object
+    modifier = carrier_modifier(built)
+    for name, value in {"Scale": 4.0, "Depth Min": 10.4, "Depth Max": 12.8}.items():
+        set_input(modifier, name, value)
+    relief = options_of(built, as_=BuildAs.RELIEF)
+    assert (relief.nearest, relief.farthest) == pytest.approx((2.6, 3.2))
+    rebuild(built, relief)
+    again = options_of(built, as_=BuildAs.MESH)
+    assert (again.nearest, again.farthest) == pytest.approx((10.4, 12.8))
+    rebuild(built, again)
+    modifier = carrier_modifier(built)
+    assert get_input(modifier, "Scale") == 4.0
+    assert get_input(modifier, "Depth Min") == pytest.approx(10.4)
+    assert get_input(modifier, "Sky Distance") == pytest.approx(4 * 1.5 * depth.values[depth.valid].max())
+    assert options_of(built, as_=BuildAs.RELIEF, nearest=1.0).nearest == 1.0
+
+
 def test_disparity_gets_a_shape_by_a_guess_and_its_own_by_a_measured_scale_and_shift() -> None:
     true = wavy_depth(CAMERA, disc=False)
     scale, shift = 0.02, 0.05

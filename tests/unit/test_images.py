@@ -47,6 +47,12 @@ def _file(image: Image.Image, file_format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def _translucent() -> Image.Image:
+    image = Image.fromarray(_scene()).convert("RGBA")
+    image.putpixel((3, 3), (9, 9, 9, 254))
+    return image
+
+
 def _orientation(value: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = value
@@ -345,11 +351,12 @@ def test_pixels_without_a_white_are_refused(mode: str, words: str) -> None:
         (_file(Image.fromarray(_scene()), "JPEG", exif=_orientation(6)), False),
         (_file(Image.fromarray(_scene()), "PNG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()), False),
         (_file(Image.fromarray(_scene()[..., 0]), "PNG"), False),
-        (_file(Image.fromarray(_scene()).convert("RGBA"), "PNG"), False),
+        (_file(Image.fromarray(_scene()).convert("RGBA"), "PNG"), True),
+        (_file(_translucent(), "PNG"), False),
         (_file(Image.fromarray(_scene()), "WEBP"), False),
         (_png(_scene().astype(np.uint16) * 257), False),
     ],
-    ids=["png", "jpeg", "turned", "profile", "grey", "alpha", "webp", "16 bits"],
+    ids=["png", "jpeg", "turned", "profile", "grey", "opaque", "alpha", "webp", "16 bits"],
 )
 def test_only_a_plain_file_is_shown_alike_everywhere(content: bytes, as_stored: bool) -> None:
     assert decode_image(content).as_stored is as_stored

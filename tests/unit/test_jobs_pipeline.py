@@ -125,8 +125,8 @@ def test_an_engine_of_its_own_is_closed(photo: Path, metric: Path) -> None:
 
     @dataclass(frozen=True)
     class Watched(EngineChoice):
-        def open(self) -> OpenEngine:
-            opened.append(super().open())
+        def open(self, cancel: CancelToken | None = None) -> OpenEngine:
+            opened.append(super().open(cancel))
             return opened[0]
 
     ready(replace(request(photo, metric), engine=Watched(model=str(metric), device="cpu")))
@@ -245,7 +245,7 @@ def test_a_model_that_takes_long_to_load_is_left_behind(photo: Path, metric: Pat
 
     @dataclass(frozen=True)
     class Slow(EngineChoice):
-        def open(self) -> OpenEngine:
+        def open(self, cancel: CancelToken | None = None) -> OpenEngine:
             opened: OpenEngine = deaf()
             return opened
 

@@ -358,7 +358,9 @@ def test_pictures_that_blender_would_show_otherwise_are_copied(case: str, room: 
     if case == "names":
         (room / "shot_0003.png").rename(room / "shot_0002b.png")
     else:
-        Image.fromarray(PICTURES[5]).convert("RGBA").save(room / "shot_0006.png")
+        translucent = Image.fromarray(PICTURES[5]).convert("RGBA")
+        translucent.putalpha(200)
+        translucent.save(room / "shot_0006.png")
     files = estimate(room, tmp_path / "out", engine())
     assert (files.ending.photo, files.ending.first_number) == (tmp_path / "out" / "photo_0001.png", 1)
     for index in range(COUNT):
