@@ -95,6 +95,8 @@ def building(folder: Path) -> Iterator[float | Gaps]:
     operators = module("addon.ui.build_operators")
     settings = bpy.context.scene.depthbridge
     settings.source, settings.folder, settings.frames_folder = "FOLDER", str(frames_folder(folder / "in")), str(folder / "out")
+    for _ in range(100):
+        yield 0.05  # other settings make other panels, which slide into their places
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")

@@ -76,7 +76,7 @@ def _draw_build(layout: Any) -> None:
     job = Build.running
     if job is None:
         row = layout.row()
-        row.scale_y = 1.6
+        row.scale_y = 2.0  # as high as what replaces it: panels that change their height are moved step by step, each a redraw
         row.operator("depthbridge.build", icon="MESH_GRID")
         return
     column = layout.column(align=True)
