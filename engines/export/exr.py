@@ -65,7 +65,10 @@ def encode_exr(values: npt.NDArray[np.float32]) -> bytes:
     except cv2.error as error:
         raise OutputError(f"{_reason(error)}.") from error
     if not done:
-        raise OutputError(f"OpenCV could not make an EXR file of {values.shape[1]}x{values.shape[0]} pixels.")
+        raise OutputError(
+            f"OpenCV could not make an EXR file of {values.shape[1]}x{values.shape[0]} pixels, which passes through the folder for temporary "
+            "files; free some space there."
+        )
     content = bytes(encoded.tobytes())
     try:
         # OpenCV writes through a temporary file, and overlooks that its disk was full.

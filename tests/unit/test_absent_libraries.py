@@ -82,4 +82,4 @@ def test_an_engine_says_that_it_needs_a_runtime() -> None:
         "try: DepthEngine.open()\n"
         "except RuntimeUnavailableError as error: print(error)\n"
     )
-    assert "onnxruntime is not installed" in run(program)
+    assert "onnxruntime is not there" in run(program)

@@ -26,6 +26,7 @@ from depthbridge.engines.export.exr import read_exr, write_exr
 from depthbridge.engines.export.npz import read_npz, write_npz
 from depthbridge.engines.export.png16 import CodeMap, read_png16, sidecar_path, write_png16
 from depthbridge.engines.export.preview import MAX_SIDE, ColorScale, color_map, write_preview
+from support.disks import small_disk
 
 
 @st.composite
@@ -418,3 +419,28 @@ def test_writers_keep_what_is_there(writer, tmp_path: Path) -> None:  # type: ig
     assert path.read_bytes() != b"mine"
     with pytest.raises(OutputError, match="does not exist"):
         writer(tmp_path / "missing" / "x.out", _plain())
+
+
+def test_an_exr_that_a_full_temporary_folder_cuts_short_is_refused(tmp_path: Path) -> None:
+    # OpenCV writes through a temporary file; depending on where the disk ends it says so, or does not.
+    program = """
+import sys
+import numpy as np
+from depthbridge.engines.errors import OutputError
+from depthbridge.engines.export.exr import decode_exr, encode_exr
+for side in range(20, 200, 9):
+    values = np.random.default_rng(side).random((side, side)).astype(np.float32)
+    try:
+        content = encode_exr(values)
+    except OutputError as error:
+        assert "temporary" in str(error), error
+        print("refused")
+    else:
+        assert np.array_equal(decode_exr(content), values), side
+        print("exact")
+"""
+    with small_disk(tmp_path / "small", "size=48k") as folder:
+        environment = {**os.environ, "OPENCV_TEMP_PATH": str(folder), "TMPDIR": str(folder)}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"exact", "refused"}
