@@ -9,9 +9,9 @@ import bpy
 
 from .displace import DISPLACE_NAME
 from .nodes.inputs import carrier_modifier, get_input, input_names, set_input
-from .playing import hold
 from .points import add_point_cloud
 from .provenance import NotBuiltError, read_provenance
+from .sequences.playing import hold
 
 
 def apply_mesh(built: bpy.types.Object) -> bpy.types.Object:

@@ -39,11 +39,12 @@ class SkyMode(StrEnum):
 class BuildOptions:
     """Choices of one build; the defaults suit a photo.
 
-    ``stride``: build from every stride-th pixel; None takes the smallest that stays within ``max_vertices``. ``tear``: a quad is torn where
-    its farthest corner is more than this share beyond its nearest; None takes what fits the camera and the stride.
-    ``nearest``, ``farthest``: the range of depth that is kept, in the unit of the built object, None for no limit. ``radius``: of points, 1
-    makes neighbours just overlap. ``strength``: the height of a relief's nearest point over its farthest, in units of which its longer side
-    has two. ``displace``: a relief as a flat grid under a Displace modifier. Raises :class:`DepthKindError` for values that leave nothing to build.
+    ``stride``: build from every stride-th pixel; None takes the smallest that stays within ``max_vertices``. ``tear``: a quad is torn
+    where its farthest corner is more than this share beyond its nearest; None takes what fits the camera and the stride. ``nearest``,
+    ``farthest``: the range of depth that is kept, in the unit of the built object, None for no limit. ``radius``: of points, 1 makes
+    neighbours just overlap. ``strength``: the height of a relief's nearest point over its farthest, in units of which its longer side
+    has two. ``displace``: a relief as a flat grid under a Displace modifier. Raises :class:`DepthKindError` for values that leave
+    nothing to build.
     """
 
     as_: BuildAs = BuildAs.MESH

@@ -27,7 +27,7 @@ MODULES: tuple[str, ...] = (
     "ui.model_panel",
     "ui.result_panel",
     "ui.menus",
-    "command_line",
+    "batch.command_line",
 )
 
 

@@ -124,7 +124,7 @@ def _capture_folder(out: Path, seed: int | None, console: Console) -> Path:
     folder = out / ("capture" if seed is None else f"capture-{seed}")
     if not folder.exists():
         with console.status("Rendering a capture"):
-            addon_module("sample_capture").make_capture(folder, seed)
+            addon_module("samples.capture").make_capture(folder, seed)
     return folder
 
 

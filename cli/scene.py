@@ -24,10 +24,10 @@ def command(arguments: tuple[str, ...]) -> None:
     The arguments are those of ``blender -c depthbridge build`` and are read there; so is ``--help``, which needs no Blender.
     """
     if "--help" in arguments or "-h" in arguments or not arguments:
-        from ..addon.batch_options import parse
+        from ..addon.batch.options import parse
 
         parse(arguments, PROGRAM)  # prints, and leaves by SystemExit
-    status: int = addon_module("batch").main(list(arguments), PROGRAM)
+    status: int = addon_module("batch.main").main(list(arguments), PROGRAM)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not by way of Python's end: after a glTF export Blender 4.2's module frees Python classes when Python is gone already, and crashes.

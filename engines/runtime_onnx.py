@@ -104,8 +104,8 @@ def _import_onnxruntime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise RuntimeUnavailableError(
-            "onnxruntime is not there: install Depthbridge with its `cpu` extra (or `cuda` on an NVIDIA machine); in Blender install the full zip, "
-            "or name a remote engine."
+            "onnxruntime is not there: install Depthbridge with its `cpu` extra (or `cuda` on an NVIDIA machine); in Blender install the full "
+            "zip, or name a remote engine."
         ) from error
     return onnxruntime
 

@@ -16,8 +16,8 @@ from ...engines.errors import CancelledError, DepthbridgeError, DownloadError, M
 from ...engines.fetch import Fetched
 from ...engines.model_import import Added, AddRequest, add_model
 from ...engines.model_spec import Family, ModelSpec
+from ..jobs.model_fetch import FetchState, download_text, fetch_model, licence_text, needs_agreement
 from ..jobs.worker import Done, Failed, Worker, unexpected
-from ..model_fetch import FetchState, download_text, fetch_model, licence_text, needs_agreement
 from .build_operators import redraw_sidebars
 from .model_list import MODELS
 from .preferences import models_folder

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...engines.model_spec import ModelSpec
-from ..model_fetch import FREE_LICENCES, download_text, licence_text, needs_agreement
+from ..jobs.model_fetch import FREE_LICENCES, download_text, licence_text, needs_agreement
 from .model_list import MODELS, ListedModel
 from .model_operators import FetchModel
 from .panels import MAIN, SidebarPanel

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import bpy
 
 from ...engines.errors import DepthbridgeError
-from ..aim import Aim, Sight
-from ..scale import why_not_measurable
+from ..measuring.aim import Aim, Sight
+from ..measuring.scale import why_not_measurable
 from .overlay import Overlay
 from .result_operators import built_object, require_built
 

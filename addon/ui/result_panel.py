@@ -12,10 +12,10 @@ from ...engines.depth_map import DepthKind
 from ...engines.errors import DepthbridgeError
 from ..backfill import backfill_of
 from ..displace import DISPLACE_NAME
+from ..measuring.scale import measures_made
 from ..nodes.inputs import carrier_modifier, draw_input, get_input, input_names
 from ..options import BuildAs
 from ..provenance import Provenance, read_provenance
-from ..scale import measures_made
 from .panels import MAIN, SidebarPanel
 from .result_operators import built_object
 from .scale_operators import ScaleFromPoints

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from ...engines.cancel import CancelToken
+from ..jobs.model_fetch import time_text
 from ..jobs.progress import Pace, Progress, Report
 from ..jobs.worker import Done, Failed, Worker
-from ..model_fetch import time_text
 from .requests import Wanted
 from .work import Outcome, work
 

@@ -10,8 +10,8 @@ import numpy as np
 from mathutils import Vector
 
 from ...engines.errors import DepthbridgeError, DepthKindError
-from ..live_shape import LiveShape, selected_vertices
-from ..scale import scale_from_floor, scale_from_points, why_not_measurable
+from ..measuring.live_shape import LiveShape, selected_vertices
+from ..measuring.scale import scale_from_floor, scale_from_points, why_not_measurable
 from .overlay import Overlay
 from .result_operators import attempt, built_object, require_built
 

@@ -17,8 +17,8 @@ from ..jobs.pipeline import Ready, run
 from ..jobs.progress import Pace, Report
 from ..options import BuildAs
 from ..prepare import Prepared
-from ..sequence import build_sequence
-from ..sequence_files import SequenceFiles, run_sequence
+from ..sequences.build import build_sequence
+from ..sequences.files import SequenceFiles, run_sequence
 from ..transaction import all_or_nothing
 from .requests import Wanted
 

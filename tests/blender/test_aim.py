@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from depthbridge.addon import aim
-from depthbridge.addon.aim import Aim, Sight
 from depthbridge.addon.build import build_objects
+from depthbridge.addon.measuring import aim
+from depthbridge.addon.measuring.aim import Aim, Sight
 from depthbridge.addon.nodes.inputs import carrier_modifier, set_input
 from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.prepare import prepare

@@ -22,7 +22,7 @@ from depthbridge.addon.prepare import prepare
 from depthbridge.addon.provenance import NotBuiltError
 from depthbridge.addon.rebuild import options_of, prepare_again, rebuild
 from depthbridge.addon.render import add_shifted_camera, render_still
-from depthbridge.addon.truth import render_depth
+from depthbridge.addon.samples.truth import render_depth
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.depth_map import DepthKind, DepthMap
 from support.known_depth import depth_map

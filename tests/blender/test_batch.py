@@ -15,7 +15,8 @@ import pytest
 import trimesh
 from PIL import Image
 
-from depthbridge.addon import batch, command_line
+from depthbridge.addon.batch import command_line
+from depthbridge.addon.batch import main as batch
 from depthbridge.addon.camera import read_intrinsics
 from depthbridge.engines.errors import ModelError
 from depthbridge.engines.export.exr import read_exr
@@ -161,7 +162,7 @@ def test_what_is_finished_is_skipped_and_what_is_missing_is_added(photos: list[P
 
 
 def test_outputs_belong_together(photos: list[Path], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from depthbridge.addon import batch_files
+    from depthbridge.addon.batch import files as batch_files
     from depthbridge.engines.errors import OutputError
 
     def full(*_: Any) -> None:

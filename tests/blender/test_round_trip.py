@@ -10,8 +10,8 @@ import pytest
 
 from depthbridge.addon.camera import match_render, set_intrinsics
 from depthbridge.addon.options import BuildAs, BuildOptions
+from depthbridge.addon.samples.truth import render_depth
 from depthbridge.addon.scene import build_scene
-from depthbridge.addon.truth import render_depth
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.depth_map import DepthKind
 from support.known_depth import CAMERAS, depth_map, picture, wavy_depth

@@ -13,9 +13,9 @@ import pytest
 from mathutils import Vector
 from PIL import Image
 
-from depthbridge.addon import sample_capture
-from depthbridge.addon.sample_capture import SHIPPED_SEED, make_capture
-from depthbridge.addon.truth import render_depth
+from depthbridge.addon.samples import capture as sample_capture
+from depthbridge.addon.samples.capture import SHIPPED_SEED, make_capture
+from depthbridge.addon.samples.truth import render_depth
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.errors import CaptureError, OutputError
 from depthbridge.engines.export.exr import read_exr

@@ -17,13 +17,13 @@ from depthbridge.addon.apply import apply_points
 from depthbridge.addon.backfill import add_backfill, backfill_of
 from depthbridge.addon.backfill_layer import prepare_backfill
 from depthbridge.addon.build import build_objects, matched_camera
-from depthbridge.addon.live_shape import LiveShape
+from depthbridge.addon.measuring.live_shape import LiveShape
+from depthbridge.addon.measuring.scale import scale_from_floor, scale_from_points
 from depthbridge.addon.nodes.inputs import carrier_modifier, get_input, input_names, set_input
 from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.prepare import prepare
 from depthbridge.addon.provenance import read_provenance
 from depthbridge.addon.rebuild import options_of, prepare_again
-from depthbridge.addon.scale import scale_from_floor, scale_from_points
 from depthbridge.engines.depth_map import DepthKind, DepthMap
 from depthbridge.engines.errors import DepthbridgeError
 from support.blend_data import contents

@@ -18,10 +18,10 @@ from depthbridge.addon.nodes.inputs import set_input
 from depthbridge.addon.options import BuildAs, BuildOptions, SkyMode
 from depthbridge.addon.provenance import NotBuiltError, read_provenance
 from depthbridge.addon.render import render_still
-from depthbridge.addon.sequence import BuiltSequence, build_sequence
-from depthbridge.addon.sequence_files import SequenceFiles, estimate_sequence, read_sequence
-from depthbridge.addon.sequence_frame import FrameGrid
-from depthbridge.addon.truth import render_depth
+from depthbridge.addon.samples.truth import render_depth
+from depthbridge.addon.sequences.build import BuiltSequence, build_sequence
+from depthbridge.addon.sequences.files import SequenceFiles, estimate_sequence, read_sequence
+from depthbridge.addon.sequences.frame import FrameGrid
 from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.depth_map import DepthKind
 from depthbridge.engines.errors import DepthKindError, ImageError

@@ -15,7 +15,7 @@ ROOM = Path(__file__).resolve().parents[2] / "models" / "samples" / "room.jpg"
 
 def test_the_installed_command_builds_with_the_embedded_model(extension: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     # Without glTF: bpy 4.2 as a module crashes when the process ends after an export of it. The same files are tried without the zip.
-    command = importlib.import_module(f"{extension}.addon.command_line")
+    command = importlib.import_module(f"{extension}.addon.batch.command_line")
     out = tmp_path / "out"
     words = ["build", str(ROOM), str(tmp_path / "missing.png"), "--out", str(out), "--save", "blend,ply,exr", "--max-vertices", "20000"]
     capfd.readouterr()
@@ -33,7 +33,7 @@ def test_the_installed_command_builds_with_the_embedded_model(extension: str, tm
 
 
 def test_the_command_is_known_to_blender(extension: str) -> None:
-    command = importlib.import_module(f"{extension}.addon.command_line")
+    command = importlib.import_module(f"{extension}.addon.batch.command_line")
     assert len(command._handles) == 1
     command.unregister_more()
     assert command._handles == []

@@ -127,7 +127,7 @@ def test_a_stopped_download_installs_nothing_and_is_resumed(catalogue: str, host
     arrived = len(content) // 3
     # The line breaks; before it is tried again there is time to stop.
     host.put_repository(PATH, content, cut_after=[arrived])
-    fetching = importlib.import_module(f"{catalogue}.addon.model_fetch")
+    fetching = importlib.import_module(f"{catalogue}.addon.jobs.model_fetch")
     errors = importlib.import_module(f"{catalogue}.engines.errors")
     state = fetching.FetchState("da2-small")
 
@@ -152,7 +152,7 @@ def test_a_stopped_download_installs_nothing_and_is_resumed(catalogue: str, host
 
 
 def test_what_a_progress_bar_says(extension: str) -> None:
-    fetching = importlib.import_module(f"{extension}.addon.model_fetch")
+    fetching = importlib.import_module(f"{extension}.addon.jobs.model_fetch")
     state = fetching.FetchState("da2-small")
     assert (state.text, state.fraction, state.seconds_left) == ("Asking the host", 0.0, None)
     state.report(3_000_000, None)
@@ -167,7 +167,7 @@ def test_what_a_progress_bar_says(extension: str) -> None:
 
 def test_two_downloads_at_once_are_refused(catalogue: str, host: ModelHost, folder: Path) -> None:
     operators = importlib.import_module(f"{catalogue}.addon.ui.model_operators")
-    operators.FetchModel.running = importlib.import_module(f"{catalogue}.addon.model_fetch").FetchState("da2-base")
+    operators.FetchModel.running = importlib.import_module(f"{catalogue}.addon.jobs.model_fetch").FetchState("da2-base")
     try:
         assert "da2-base is being downloaded" in refused(bpy.ops.depthbridge.fetch_model, model_id="da2-small")
         assert host.asked == []

@@ -147,7 +147,7 @@ result = dict(shape=read.values.shape, near=float(read.values.min()), said=said,
 
 BUILD = """
 import importlib
-status = importlib.import_module(NAME + ".addon.command_line").run({words!r})
+status = importlib.import_module(NAME + ".addon.batch.command_line").run({words!r})
 result = dict(status=status, out=sorted(path.name for path in Path({out!r}).glob("*")))
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from depthbridge.addon.batch_options import Plan, SaveFormat, parse
+from depthbridge.addon.batch.options import Plan, SaveFormat, parse
 from depthbridge.addon.jobs.request import CameraMode
 from depthbridge.addon.options import BuildAs, SkyMode
 from depthbridge.engines.depth_file import DepthMeaning

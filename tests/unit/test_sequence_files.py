@@ -18,8 +18,8 @@ from depthbridge.addon.jobs.progress import Progress
 from depthbridge.addon.jobs.request import BuildRequest, EngineChoice, Source
 from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.prepare import Conversion
-from depthbridge.addon.sequence_files import SequenceFiles, estimate_sequence, read_sequence, run_sequence
-from depthbridge.addon.sequence_frame import MISSING_TEAR, FrameGrid
+from depthbridge.addon.sequences.files import SequenceFiles, estimate_sequence, read_sequence, run_sequence
+from depthbridge.addon.sequences.frame import MISSING_TEAR, FrameGrid
 from depthbridge.engines.camera import CameraSource
 from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.depth_map import DepthKind

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from .console import drop_pending
+from ..console import drop_pending
 
 COMMAND = "depthbridge"
 
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     drop_pending()
     if arguments[:1] == ["build"]:
         # Not before it is needed: a start of Blender with a window should not wait for it.
-        from .batch import main
+        from .main import main
 
         return _as_status(lambda: main(arguments[1:]))
     asked = arguments[:1] in (["--help"], ["-h"])

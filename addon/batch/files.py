@@ -19,15 +19,15 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..engines.errors import DepthKindError, OutputError
-from ..engines.export.exr import write_exr
-from .backfill import backfill_of
-from .batch_options import SaveFormat
-from .build import Built
-from .compat import new_node_material
-from .options import BuildAs
-from .prepare import Prepared
-from .scene import save_blend
+from ...engines.errors import DepthKindError, OutputError
+from ...engines.export.exr import write_exr
+from ..backfill import backfill_of
+from ..build import Built
+from ..compat import new_node_material
+from ..options import BuildAs
+from ..prepare import Prepared
+from ..scene import save_blend
+from .options import SaveFormat
 
 _FLOATS = 5126  # glTF's number for them
 _PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8}

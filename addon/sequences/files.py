@@ -8,20 +8,20 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..engines.atomic import make_folder, writing_to
-from ..engines.camera import CameraIntrinsics
-from ..engines.cancel import CancelToken
-from ..engines.errors import DepthbridgeError, DepthKindError, ImageError, OutputError
-from ..engines.estimator import Estimator
-from ..engines.file_lock import exclusive
-from ..engines.frames import Frames, open_frames
-from .jobs.progress import Progress, Report, Stage
-from .jobs.request import BuildRequest, CameraChoice, CameraMode
-from .options import BuildAs, BuildOptions
-from .prepare import Conversion
-from .sequence_frame import FrameGrid
-from .sequence_record import Ending, FrameEntry, SequenceHeader, frame_path, read_header, read_log, write_header
-from .sequence_run import SequenceRun
+from ...engines.atomic import make_folder, writing_to
+from ...engines.camera import CameraIntrinsics
+from ...engines.cancel import CancelToken
+from ...engines.errors import DepthbridgeError, DepthKindError, ImageError, OutputError
+from ...engines.estimator import Estimator
+from ...engines.file_lock import exclusive
+from ...engines.frames import Frames, open_frames
+from ..jobs.progress import Progress, Report, Stage
+from ..jobs.request import BuildRequest, CameraChoice, CameraMode
+from ..options import BuildAs, BuildOptions
+from ..prepare import Conversion
+from .frame import FrameGrid
+from .record import Ending, FrameEntry, SequenceHeader, frame_path, read_header, read_log, write_header
+from .run import SequenceRun
 
 _LOCK_NAME = ".depthbridge-busy"
 
@@ -84,7 +84,7 @@ def estimate_sequence(
     """Depth for every frame, as EXRs in the folder ``out``, which is made. Blocks; holds a few frames in memory at a time.
 
     The camera is that of all frames: as chosen, or as EXIF or the model tell it of the first. Relative depth and disparity are brought to
-    one scale (:mod:`~..engines.sequence_scale`), and metres only with ``steady_metric``. Disparity becomes depth by ``conversion``, or by a
+    one scale (:mod:`~...engines.sequence_scale`), and metres only with ``steady_metric``. Disparity becomes depth by ``conversion``, or by a
     guess from the first frame. Frames that an earlier run finished are not estimated again unless ``force``, which also overwrites another
     sequence in the folder. What is finished when it fails or is cancelled stays, for the next run.
 

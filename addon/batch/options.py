@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ..engines.depth_file import DepthMeaning
-from ..engines.errors import DepthbridgeError, OutputError
-from ..engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES
-from .jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
-from .options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
+from ...engines.depth_file import DepthMeaning
+from ...engines.errors import DepthbridgeError, OutputError
+from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES
+from ..jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
+from ..options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
 
 DEPTH_SUFFIXES = (".npz", ".exr")
 """Files that can be nothing but depth; a PNG may be either, and ``--depth`` says so."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rendered sample picture: a furnished living room, as a JPEG whose EXIF tells the lens, the way a camera's does.
 
-python -m depthbridge.addon.sample_room OUT.jpg
+python -m depthbridge.addon.samples.room OUT.jpg
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 import bpy
 from PIL import Image
 
-from ..engines.atomic import atomic_path
-from ..engines.camera import CameraIntrinsics
-from ..engines.errors import DepthbridgeError
-from ..engines.exif_camera import FOCAL_LENGTH_IN_35MM_FILM
-from .camera import add_camera
-from .render import render_still
-from .scene import start_empty_file
+from ...engines.atomic import atomic_path
+from ...engines.camera import CameraIntrinsics
+from ...engines.errors import DepthbridgeError
+from ...engines.exif_camera import FOCAL_LENGTH_IN_35MM_FILM
+from ..camera import add_camera
+from ..render import render_still
+from ..scene import start_empty_file
 from .studio import add_area_light, add_box, add_cylinder, add_quad, add_sphere, painted, set_sky_light, tiled
 
 FOCAL_35MM = 24
@@ -165,8 +165,8 @@ def _small_things(scene: bpy.types.Scene) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point of ``python -m depthbridge.addon.sample_room``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m depthbridge.addon.sample_room", description="Render the sample room.")
+    """Entry point of ``python -m depthbridge.addon.samples.room``; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m depthbridge.addon.samples.room", description="Render the sample room.")
     parser.add_argument("out", type=Path, help="JPEG to write")
     parser.add_argument("--force", action="store_true", help="overwrite it")
     options = parser.parse_args(arguments)

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..engines.catalog import load_catalog
-from ..engines.errors import DownloadCancelledError
-from ..engines.fetch import Fetched, fetch, plan_fetch
-from ..engines.model_spec import ModelSpec
+from ...engines.catalog import load_catalog
+from ...engines.errors import DownloadCancelledError
+from ...engines.fetch import Fetched, fetch, plan_fetch
+from ...engines.model_spec import ModelSpec
 
 FREE_LICENCES = ("Apache-2.0", "CC0-1.0", "MIT")
 """Those that allow every use, commercial ones included; weights under any other are fetched only once somebody agreed."""
@@ -32,7 +32,7 @@ class FetchState:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def report(self, done: int, total: int | None) -> None:
-        """Takes what :func:`~..engines.fetch.fetch` tells; an earlier, resumed part does not count for the speed."""
+        """Takes what :func:`~...engines.fetch.fetch` tells; an earlier, resumed part does not count for the speed."""
         if not self._began_s:
             self._began_s, self._began_at = time.monotonic(), done
         self.done, self.total = done, total

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from .nodes.inputs import input_data_path
+from ..nodes.inputs import input_data_path
 
 # An image user whose one frame lies in the distant past always shows its last, and its offset alone says which file that is.
 _LONG_AGO = -1048574

@@ -5,7 +5,7 @@ Cycles renders the pictures; depth and instance masks come from the same scene, 
 laid out as ``depthbridge annotate`` reads it: ``images/``, ``masks/``, ``depth/``, ``camera_intrinsics.json``,
 ``annotations.json``. Ids start at 0 and there is no ``mask_value``, so a mask holds ``id + 1``.
 
-    python -m depthbridge.addon.sample_capture OUT [--seed N]
+    python -m depthbridge.addon.samples.capture OUT [--seed N]
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..engines.atomic import make_folder, writing_to
-from ..engines.camera import CameraIntrinsics
-from ..engines.depth_map import DepthMap
-from ..engines.errors import CaptureError, DepthbridgeError, OutputError
-from ..engines.export.exr import write_exr
-from .camera import add_camera
-from .render import render_still
-from .scene import start_empty_file
+from ...engines.atomic import make_folder, writing_to
+from ...engines.camera import CameraIntrinsics
+from ...engines.depth_map import DepthMap
+from ...engines.errors import CaptureError, DepthbridgeError, OutputError
+from ...engines.export.exr import write_exr
+from ..camera import add_camera
+from ..render import render_still
+from ..scene import start_empty_file
 from .studio import add_area_light, add_box, add_quad, painted, set_sky_light, tiled
 from .truth import render_depth, render_indices
 
@@ -211,7 +211,7 @@ def _one_object_per_line(annotations: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m depthbridge.addon.sample_capture", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m depthbridge.addon.samples.capture", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path, help="folder to make")
     parser.add_argument("--seed", type=int, help="layouts, cameras and lights; without it, those of the shipped capture")
     parser.add_argument("--frames", type=int, default=3)

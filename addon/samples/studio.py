@@ -11,7 +11,7 @@ import bmesh
 import bpy
 from mathutils import Vector
 
-from .compat import new_node_material
+from ..compat import new_node_material
 
 Color = tuple[float, float, float]
 """Linear red, green, blue."""

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.atomic import atomic_path
-from ..engines.depth_map import SKY_THRESHOLD, DepthKind, DepthMap
-from ..engines.errors import ImageError, OutputError
-from ..engines.export.exr import decode_exr, encode_exr
-from ..engines.grid_mesh import grid_positions, quad_tear
+from ...engines.atomic import atomic_path
+from ...engines.depth_map import SKY_THRESHOLD, DepthKind, DepthMap
+from ...engines.errors import ImageError, OutputError
+from ...engines.export.exr import decode_exr, encode_exr
+from ...engines.grid_mesh import grid_positions, quad_tear
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -14,21 +14,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..engines.atomic import atomic_folder_contents, make_folder
-from ..engines.cancel import CancelToken
-from ..engines.errors import DepthbridgeError, OutputError
-from ..engines.estimator import Estimator
-from .backfill import add_backfill
-from .batch_files import write_files
-from .batch_options import Item, Plan, frames_folder, parse
-from .build import Built, build_objects
-from .console import quiet_console
-from .jobs.pipeline import Ready, run
-from .jobs.progress import Progress
-from .jobs.worker import unexpected
-from .scene import save_blend, start_empty_file
-from .sequence import BuiltSequence, build_sequence
-from .sequence_files import run_sequence
+from ...engines.atomic import atomic_folder_contents, make_folder
+from ...engines.cancel import CancelToken
+from ...engines.errors import DepthbridgeError, OutputError
+from ...engines.estimator import Estimator
+from ..backfill import add_backfill
+from ..build import Built, build_objects
+from ..console import quiet_console
+from ..jobs.pipeline import Ready, run
+from ..jobs.progress import Progress
+from ..jobs.worker import unexpected
+from ..scene import save_blend, start_empty_file
+from ..sequences.build import BuiltSequence, build_sequence
+from ..sequences.files import run_sequence
+from .files import write_files
+from .options import Item, Plan, frames_folder, parse
 
 PROGRAM = "blender -c depthbridge build"
 

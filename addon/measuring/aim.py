@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from mathutils import Vector
 
-from ..engines.depth_map import SKY_THRESHOLD
+from ...engines.depth_map import SKY_THRESHOLD
 from .live_shape import LiveShape
 
 FloatArray = npt.NDArray[np.float64]

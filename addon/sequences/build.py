@@ -15,23 +15,23 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__
-from ..engines.camera import CameraIntrinsics
-from ..engines.depth_map import SKY_THRESHOLD, DepthMap
-from ..engines.errors import DepthKindError, ImageError
-from ..engines.grid_mesh import GridMesh, build_grid_mesh, grid_positions
-from .axes import CAMERA_ROTATION, to_world
-from .build import link_together, show_colours_exactly
-from .camera import check_renderable, match_render, set_background, set_clipping, set_intrinsics
-from .carrier import add_faces, write_values
-from .material import photo_material
-from .nodes.inputs import MODIFIER_NAME, set_input
-from .nodes.sequence import FRAME_UV, PHOTO_UV, QUAD_UV, sequence_group
-from .options import BuildAs, BuildOptions, SkyMode
+from ... import __version__
+from ...engines.camera import CameraIntrinsics
+from ...engines.depth_map import SKY_THRESHOLD, DepthMap
+from ...engines.errors import DepthKindError, ImageError
+from ...engines.grid_mesh import GridMesh, build_grid_mesh, grid_positions
+from ..axes import CAMERA_ROTATION, to_world
+from ..build import link_together, show_colours_exactly
+from ..camera import check_renderable, match_render, set_background, set_clipping, set_intrinsics
+from ..carrier import add_faces, write_values
+from ..material import photo_material
+from ..nodes.inputs import MODIFIER_NAME, set_input
+from ..nodes.sequence import FRAME_UV, PHOTO_UV, QUAD_UV, sequence_group
+from ..options import BuildAs, BuildOptions, SkyMode
+from ..transaction import all_or_nothing
+from .files import SequenceFiles
 from .playing import follow
-from .sequence_files import SequenceFiles
-from .sequence_record import SequenceHeader, frame_path
-from .transaction import all_or_nothing
+from .record import SequenceHeader, frame_path
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -227,7 +227,7 @@ def _record(
     photo: bpy.types.Image,
     depth_image: bpy.types.Image,
 ) -> None:
-    """The memory of a build (:mod:`~.provenance`), and where the frames lie."""
+    """The memory of a build (:mod:`~..provenance`), and where the frames lie."""
     header, conversion = files.header, files.header.conversion
     about_camera = {"camera_source": str(header.camera_source), "camera": json.dumps(header.camera.to_json())}
     record: dict[str, Any] = {

@@ -16,11 +16,11 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.camera import CameraIntrinsics
-from ..engines.depth_map import SKY_THRESHOLD, DepthKind
-from ..engines.errors import DepthKindError
-from ..engines.floor_line import floor_inverse_depth
-from ..engines.scale_fit import (
+from ...engines.camera import CameraIntrinsics
+from ...engines.depth_map import SKY_THRESHOLD, DepthKind
+from ...engines.errors import DepthKindError
+from ...engines.floor_line import floor_inverse_depth
+from ...engines.scale_fit import (
     Measure,
     ScaleShift,
     fit_disparity_to_floor,
@@ -28,14 +28,14 @@ from ..engines.scale_fit import (
     fit_relative_to_floor,
     fit_scale,
 )
-from .backfill import rebuild_backfill
-from .build import matched_camera
-from .camera import set_clipping
+from ..backfill import rebuild_backfill
+from ..build import matched_camera
+from ..camera import set_clipping
+from ..nodes.inputs import carrier_modifier, get_input, input_names, set_input
+from ..prepare import Conversion
+from ..provenance import NotBuiltError, Provenance, mark_metric, read_provenance
+from ..rebuild import options_of, prepare_again, rebuild
 from .live_shape import LiveShape, uniform_scale
-from .nodes.inputs import carrier_modifier, get_input, input_names, set_input
-from .prepare import Conversion
-from .provenance import NotBuiltError, Provenance, mark_metric, read_provenance
-from .rebuild import options_of, prepare_again, rebuild
 
 _MEASURES = "depthbridge_measures"
 _MOST_METRES = 1e7

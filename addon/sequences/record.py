@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engines.atomic import atomic_path, writing_to
-from ..engines.camera import CameraIntrinsics, CameraSource
-from ..engines.depth_map import DepthKind
-from ..engines.errors import DepthbridgeError, OutputError
-from ..engines.sequence_scale import FrameScale
-from .prepare import Conversion
+from ...engines.atomic import atomic_path, writing_to
+from ...engines.camera import CameraIntrinsics, CameraSource
+from ...engines.depth_map import DepthKind
+from ...engines.errors import DepthbridgeError, OutputError
+from ...engines.sequence_scale import FrameScale
+from ..prepare import Conversion
 
 FORMAT = "depthbridge-sequence"
 VERSION = 1

@@ -17,10 +17,10 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from .compat import new_node_material, set_image_format
-from .console import quiet_console
-from .material import emit
-from .overrides import overridden
+from ..compat import new_node_material, set_image_format
+from ..console import quiet_console
+from ..material import emit
+from ..overrides import overridden
 
 
 def render_depth() -> npt.NDArray[np.float32]:

@@ -12,10 +12,10 @@ import bpy
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.depth_map import SKY_THRESHOLD
-from ..engines.errors import DepthKindError
-from .nodes.inputs import carrier_modifier, get_input
-from .provenance import NotBuiltError
+from ...engines.depth_map import SKY_THRESHOLD
+from ...engines.errors import DepthKindError
+from ..nodes.inputs import carrier_modifier, get_input
+from ..provenance import NotBuiltError
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.atomic import atomic_path
-from ..engines.camera import CameraSource
-from ..engines.cancel import CancelToken
-from ..engines.depth_map import DepthKind, DepthMap
-from ..engines.errors import DepthKindError
-from ..engines.estimator import Estimator
-from ..engines.frames import Frames, Movie, PictureFolder
-from ..engines.grid_mesh import grid_positions
-from ..engines.sequence_scale import FrameScale, FrameView, SequenceScale
-from .jobs.pipeline import Picture, estimate_for_build
-from .jobs.progress import Progress, Report, Stage
-from .jobs.request import CameraChoice
-from .picture_files import encode_photo
-from .prepare import Conversion, guess_conversion
-from .sequence_frame import FrameGrid
-from .sequence_record import (
+from ...engines.atomic import atomic_path
+from ...engines.camera import CameraSource
+from ...engines.cancel import CancelToken
+from ...engines.depth_map import DepthKind, DepthMap
+from ...engines.errors import DepthKindError
+from ...engines.estimator import Estimator
+from ...engines.frames import Frames, Movie, PictureFolder
+from ...engines.grid_mesh import grid_positions
+from ...engines.sequence_scale import FrameScale, FrameView, SequenceScale
+from ..jobs.pipeline import Picture, estimate_for_build
+from ..jobs.progress import Progress, Report, Stage
+from ..jobs.request import CameraChoice
+from ..picture_files import encode_photo
+from ..prepare import Conversion, guess_conversion
+from .frame import FrameGrid
+from .record import (
     Ending,
     FrameEntry,
     SequenceHeader,
@@ -44,7 +44,7 @@ ImageArray = npt.NDArray[np.uint8]
 
 @dataclass(slots=True, eq=False)
 class SequenceRun:
-    """What :func:`~.sequence_files.estimate_sequence` does, once its folder is there and nobody else's."""
+    """What :func:`~.files.estimate_sequence` does, once its folder is there and nobody else's."""
 
     frames: Frames
     engine: Estimator
