@@ -27,6 +27,8 @@ _RIDGE_PX2 = 1e-3
 """Against slopes of surfaces too small to have one."""
 _MOST = 2.0
 """A surface is continued to at most this many times, and not nearer than one such part of, the depth it has at the edge."""
+_BEYOND = 1.05
+"""Nor is it continued further than this many times the farthest depth that is seen anywhere."""
 _ROUNDS = 40
 
 
@@ -54,7 +56,10 @@ def continued(grid: TornGrid, band: HiddenBand, planes: Planes) -> FloatArray:
     at_rim = grid.disparity.ravel()[band.rim]
     sky = at_rim == 0
     joined = _membrane(grid, band, planes.here, planes.slopes, sky)
-    bounded = np.clip(joined, at_rim / _MOST, at_rim * _MOST)
+    # Nothing hidden is likely to lie far beyond all that is seen: a noisy slope would run out of the scene.
+    seen = grid.disparity[grid.disparity > 0]
+    horizon = float(seen.min()) / _BEYOND if seen.size else 0.0
+    bounded = np.clip(joined, np.maximum(at_rim / _MOST, np.minimum(horizon, at_rim)), at_rim * _MOST)
     return np.where(sky, 0.0, bounded).astype(np.float32)
 
 

@@ -9,7 +9,9 @@ behind the button, from the sample picture, with the embedded model.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,11 @@ def steps() -> Iterator[float]:
     yield STILL_S
     next(region for region in area.regions if region.type == "UI").active_panel_category = "Depthbridge"
     settings = bpy.context.scene.depthbridge
-    settings.filepath = str(SAMPLE)
+    # Beside a saved .blend, so that the pictures show the short path an artist would see.
+    project = Path(tempfile.mkdtemp())
+    shutil.copy(SAMPLE, project)
+    bpy.ops.wm.save_as_mainfile(filepath=str(project / "room.blend"))
+    settings.filepath = f"//{SAMPLE.name}"
     yield STILL_S
     call(bpy.ops.depthbridge.build)
     while building():
