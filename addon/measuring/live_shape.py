@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,15 +62,7 @@ class LiveShape:
             values = np.empty(count * width, dtype=np.float32)
             attribute.data.foreach_get("vector" if width == 3 else "value", values)
             layers[name] = values
-        return cls(
-            name=built.name,
-            depth=layers["depth"],
-            rays=layers["ray"].reshape(-1, 3),
-            sky=layers["sky"],
-            confidence=layers["confidence"],
-            sliders=_sliders(built),
-            to_world=np.array(built.matrix_world.to_3x3(), dtype=np.float64),
-        )
+        return cls._of_layers(built, layers)
 
     @classmethod
     def of_edited(cls, built: bpy.types.Object, indices: Sequence[int]) -> LiveShape:
@@ -84,6 +76,10 @@ class LiveShape:
             if layer is None:
                 raise NotBuiltError(f"The vertices of {built.name} have lost their attribute {name!r}; rebuild the object.")
             layers[name] = np.array([vertex[layer] for vertex in vertices], dtype=np.float32)
+        return cls._of_layers(built, layers)
+
+    @classmethod
+    def _of_layers(cls, built: bpy.types.Object, layers: Mapping[str, FloatArray]) -> LiveShape:
         return cls(
             name=built.name,
             depth=layers["depth"],
