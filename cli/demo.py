@@ -91,8 +91,10 @@ def command(out: Path, seed: int | None, model: str, device: str, force: bool) -
 
 def _picture(engine: DepthEngine, scene_module: Any, out: Path, force: bool, console: Console) -> DepthMap:
     """The artist's door: the sample picture as preview, .blend, .glb, and a still from beside its camera."""
+    from ..addon.backfill_layer import prepare_backfill
     from ..addon.jobs.pipeline import Picture, estimate_for_build
     from ..addon.options import BuildOptions
+    from ..addon.prepare import prepare
     from ..engines.export.glb import write_glb
     from ..engines.export.preview import write_preview
     from ..engines.images import decode_image
@@ -108,7 +110,11 @@ def _picture(engine: DepthEngine, scene_module: Any, out: Path, force: bool, con
     write_preview(out / "preview.png", depth, overwrite=force)
     write_glb(out / "scene.glb", depth, picture.rgb, max_vertices=_MAX_VERTICES, overwrite=force)
     scene_module.start_empty_file()
-    built = scene_module.build_scene(depth, picture.rgb, BuildOptions(max_vertices=_MAX_VERTICES), name=SAMPLE_PICTURE.stem)
+    prepared = prepare(depth, picture.rgb, BuildOptions(max_vertices=_MAX_VERTICES))
+    built = addon_module("build").build_objects(prepared, SAMPLE_PICTURE.stem)
+    layer = prepare_backfill(prepared)
+    if layer is not None:
+        addon_module("backfill").add_backfill(built.object, layer)
     scene_module.save_blend(out / "scene.blend", overwrite=force)
     render = addon_module("render")
     aside = render.add_shifted_camera(built.camera, right=_STEP_ASIDE * median, up=_STEP_ASIDE * median / 2, look_at_depth=median)
