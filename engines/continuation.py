@@ -58,7 +58,7 @@ def continued(grid: TornGrid, band: HiddenBand, planes: Planes) -> FloatArray:
     joined = _membrane(grid, band, planes.here, planes.slopes, sky)
     # Nothing hidden is likely to lie far beyond all that is seen: a noisy slope would run out of the scene.
     seen = grid.disparity[grid.disparity > 0]
-    horizon = float(seen.min()) / _BEYOND if seen.size else 0.0
+    horizon = float(np.min(seen)) / _BEYOND if seen.size else 0.0
     bounded = np.clip(joined, np.maximum(at_rim / _MOST, np.minimum(horizon, at_rim)), at_rim * _MOST)
     return np.where(sky, 0.0, bounded).astype(np.float32)
 
