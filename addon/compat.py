@@ -7,6 +7,11 @@ from typing import Any, Literal
 
 import bpy
 
+RELATIVE_PATH: set[str] = (
+    {"PATH_SUPPORTS_BLEND_RELATIVE"} if "is_path_supports_blend_relative" in bpy.types.StringProperty.bl_rna.properties else set()
+)
+"""Options of a path property that may begin with ``//``, beside the .blend. From 4.5 on Blender shows such a path in red without them."""
+
 
 def new_node_material(name: str) -> bpy.types.Material:
     """A material with an empty node tree. Up to 4.5 a new one has none, from 5.0 it always has one and the switch is deprecated."""

@@ -12,6 +12,7 @@ import bpy
 
 from ...engines.cancel import CancelToken
 from ...engines.errors import CancelledError, DepthbridgeError
+from ..compat import RELATIVE_PATH
 from ..jobs.progress import Pace, Progress
 from ..jobs.worker import Done, Failed, unexpected
 from .requests import Wanted, wanted_from
@@ -33,7 +34,7 @@ class Build(bpy.types.Operator):
         name="Picture",
         description="Build from this picture file; empty for the source that the settings name",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE"} | RELATIVE_PATH,
     )
 
     running: ClassVar[RunningBuild | None] = None

@@ -16,6 +16,7 @@ from ...engines.errors import CancelledError, DepthbridgeError, DownloadError, M
 from ...engines.fetch import Fetched
 from ...engines.model_import import Added, AddRequest, add_model
 from ...engines.model_spec import Family, ModelSpec
+from ..compat import RELATIVE_PATH
 from ..jobs.model_fetch import FetchState, download_text, fetch_model, licence_text, needs_agreement
 from ..jobs.worker import Done, Failed, Worker, unexpected
 from .build_operators import redraw_sidebars
@@ -204,7 +205,7 @@ class AddModel(Threaded, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="ONNX File", description="A Depth Anything model in the ONNX format", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="ONNX File", description="A Depth Anything model in the ONNX format", subtype="FILE_PATH", options={"SKIP_SAVE"} | RELATIVE_PATH
     )
     filter_glob: bpy.props.StringProperty(default="*.onnx", options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     model_id: bpy.props.StringProperty(  # type: ignore[valid-type]

@@ -11,6 +11,7 @@ import bpy
 
 from ...engines.camera import CameraIntrinsics
 from ...engines.images import read_header
+from ..compat import RELATIVE_PATH
 from ..options import DEFAULT_MAX_VERTICES, BuildOptions
 from .model_list import MODELS, EnumItem
 from .preferences import models_folder
@@ -124,19 +125,25 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
     # ---- source
     source: bpy.props.EnumProperty(name="Source", description="What to build from", items=_SOURCES, update=_look)  # type: ignore[valid-type]
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Picture", description="A photo: JPEG, PNG, WebP, TIFF, ...", subtype="FILE_PATH", update=_look
+        name="Picture", description="A photo: JPEG, PNG, WebP, TIFF, ...", subtype="FILE_PATH", options=RELATIVE_PATH, update=_look
     )
     image: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Image", description="An image of this .blend file", type=bpy.types.Image, poll=_can_be_seen, update=_look
     )
     folder: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Folder", description="A folder of pictures of one size, played in the order of their names", subtype="DIR_PATH"
+        name="Folder",
+        description="A folder of pictures of one size, played in the order of their names",
+        subtype="DIR_PATH",
+        options=RELATIVE_PATH,
     )
-    movie: bpy.props.StringProperty(name="Movie", description="A movie file: MP4, MOV, WebM, ...", subtype="FILE_PATH")  # type: ignore[valid-type]
+    movie: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Movie", description="A movie file: MP4, MOV, WebM, ...", subtype="FILE_PATH", options=RELATIVE_PATH
+    )
     frames_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Frames To",
         description="Folder that keeps the depth of every frame; empty for depthbridge/NAME beside the .blend file",
         subtype="DIR_PATH",
+        options=RELATIVE_PATH,
     )
     estimate_again: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Estimate Again", description="Estimate frames again that an earlier build has finished in that folder, and overwrite them"
@@ -146,12 +153,15 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
         description="Give the scene the frame range and rate of the pictures, unless something in it is animated already",
         default=True,
     )
-    depth_file: bpy.props.StringProperty(name="Depth File", description="EXR, NumPy (npz, npy), PNG or TIFF", subtype="FILE_PATH")  # type: ignore[valid-type]
+    depth_file: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Depth File", description="EXR, NumPy (npz, npy), PNG or TIFF", subtype="FILE_PATH", options=RELATIVE_PATH
+    )
     depth_meaning: bpy.props.EnumProperty(name="Values Are", description="What the numbers of the depth file are", items=_MEANINGS)  # type: ignore[valid-type]
     depth_picture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Colours",
         description="The picture that colours the depth, of the same size; empty to colour by depth",
         subtype="FILE_PATH",
+        options=RELATIVE_PATH,
         update=_look,
     )
     found: bpy.props.PointerProperty(type=DepthbridgeFound)  # type: ignore[valid-type]

@@ -110,3 +110,14 @@ def test_every_operator_is_in_a_menu_where_the_search_finds_it() -> None:
     listed = {name.partition(".")[2] for name, _ in _OPERATORS if name} | {"fetch_model"}
     # Asked by the others in the course of their work.
     assert set(_own_operators()) - listed <= {"agree_to_licence", "pick_points", "type_distance"}
+
+
+def test_paths_beside_the_blend_are_no_error_in_any_field(extension: str) -> None:
+    # Blender's file browser writes such paths unless told not to, and from 4.5 on shows them in red where they are not expected.
+    if "is_path_supports_blend_relative" not in bpy.types.StringProperty.bl_rna.properties:
+        return
+    settings = type(bpy.context.scene.depthbridge).bl_rna.properties
+    build, add = bpy.ops.depthbridge.build.get_rna_type().properties, bpy.ops.depthbridge.add_model.get_rna_type().properties
+    paths = [item for group in (settings, build, add) for item in group if getattr(item, "subtype", "") in ("FILE_PATH", "DIR_PATH")]
+    assert {item.identifier for item in paths} == {"filepath", "folder", "movie", "frames_folder", "depth_file", "depth_picture"}
+    assert [item.identifier for item in paths if not item.is_path_supports_blend_relative] == []
