@@ -233,7 +233,8 @@ def types(python):
     """mypy sees the package through a link of its own name: the checkout may have any."""
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(ROOT, os.path.join(folder, "depthbridge"), target_is_directory=True)
-        packages = [word for name in ("engines", "unity_bridge", "cli", "models", "packaging") for word in ("-p", "depthbridge." + name)]
+        names = ("engines", "unity_bridge", "addon", "cli", "models", "packaging")
+        packages = [word for name in names for word in ("-p", "depthbridge." + name)]
         places = ["--config-file", os.path.join(ROOT, "pyproject.toml"), "--cache-dir", os.path.join(ROOT, ".mypy_cache")]
         return subprocess.call([python, "-m", "mypy"] + places + packages, cwd=folder)
 

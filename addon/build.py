@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ..engines.depth_map import SKY_THRESHOLD, DepthMap
 from .axes import CAMERA_ROTATION
@@ -148,7 +149,7 @@ def place_camera(camera: bpy.types.Object, prepared: Prepared) -> None:
     set_intrinsics(camera, intrinsics)
     camera.location = (0.0, 0.0, 0.0)
     surface = shape.values[shape.valid]
-    set_clipping(camera, float(surface.min()), max(float(surface.max()), prepared.sky_distance))
+    set_clipping(camera, float(np.min(surface)), max(float(np.max(surface)), prepared.sky_distance))
 
 
 def _add_matched_camera(prepared: Prepared, built: bpy.types.Object, photo: bpy.types.Image, name: str) -> bpy.types.Object:

@@ -51,7 +51,7 @@ def add_faces(mesh: bpy.types.Mesh, grid: GridMesh) -> None:
     """The grid's quads and their edges; ``mesh`` has its vertices already."""
     faces = grid.faces
     # A wrong index here is undefined behaviour inside Blender, so it is looked for while it is still an exception.
-    if faces.size and (faces.min() < 0 or faces.max() >= len(mesh.vertices)):
+    if faces.size and (np.min(faces) < 0 or np.max(faces) >= len(mesh.vertices)):
         raise ValueError(f"faces name vertices outside 0..{len(mesh.vertices) - 1}")
     edges, corner_edge = full_grid_edges(*grid.full_shape) if grid.full_shape else grid_edges(faces, len(mesh.vertices))
     mesh.edges.add(len(edges))

@@ -122,7 +122,7 @@ def _prepare(source: DepthMap, image: npt.NDArray[np.uint8], options: BuildOptio
         sky=_layer(shape.sky, grid, 0.0),
         confidence=_layer(shape.confidence, grid, 1.0),
         height=_height(source, shape, grid, options) if relief else None,
-        sky_distance=float(ground.max()) * _SKY_BEHIND,
+        sky_distance=float(np.max(ground)) * _SKY_BEHIND,
         photo=None,
         depth_picture=None,
     )
@@ -196,10 +196,10 @@ def height_range(source: DepthMap, shape: DepthMap, options: BuildOptions) -> tu
         inside &= shape.values <= options.farthest
     if not inside.any():
         raise DepthKindError(
-            f"No pixel lies within the depth range; this picture's depths go from {shape.values[shape.valid].min():g} to "
-            f"{shape.values[shape.valid].max():g} {shape.kind.unit}."
+            f"No pixel lies within the depth range; this picture's depths go from {np.min(shape.values[shape.valid]):g} to "
+            f"{np.max(shape.values[shape.valid]):g} {shape.kind.unit}."
         )
-    return float(source.values[inside].min()), float(source.values[inside].max())
+    return float(np.min(source.values[inside])), float(np.max(source.values[inside]))
 
 
 def heights(values: FloatArray, low: float, high: float, kind: DepthKind) -> FloatArray:

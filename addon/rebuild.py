@@ -117,10 +117,11 @@ def options_of(built: bpy.types.Object, **changes: Any) -> BuildOptions:
             sky=_sky_mode(modifier),
             nearest=get_input(modifier, "Depth Min") or None,
             farthest=get_input(modifier, "Depth Max") or None,
-            **({"radius": max(1e-6, get_input(modifier, "Radius"))} if "Radius" in names else {}),
-            **({"strength": get_input(modifier, "Strength")} if "Strength" in names else {}),
-            **({"as_": BuildAs.POINTS if get_input(modifier, "As Points") else BuildAs.MESH} if "As Points" in names else {}),
+            radius=max(1e-6, get_input(modifier, "Radius")) if "Radius" in names else options.radius,
+            strength=get_input(modifier, "Strength") if "Strength" in names else options.strength,
         )
+        if "As Points" in names:
+            options = replace(options, as_=BuildAs.POINTS if get_input(modifier, "As Points") else BuildAs.MESH)
     return _ranged(built, replace(options, **changes), {"nearest", "farthest"} - changes.keys())
 
 
@@ -131,8 +132,11 @@ def _ranged(built: bpy.types.Object, options: BuildOptions, names: set[str]) -> 
     then = 1.0 if options.as_ is BuildAs.RELIEF else kept.get("Scale", 1.0)
     if now == then or now <= 0:
         return options
-    limits = {name: getattr(options, name) for name in names}
-    return replace(options, **{name: None if limit is None else limit / now * then for name, limit in limits.items()})
+
+    def brought(name: str, limit: float | None) -> float | None:
+        return limit if limit is None or name not in names else limit / now * then
+
+    return replace(options, nearest=brought("nearest", options.nearest), farthest=brought("farthest", options.farthest))
 
 
 def _tear(modifier: Any, known: Provenance) -> float | None:

@@ -91,7 +91,7 @@ class Aim:
         for reach in _REACHES_PX:
             within = np.flatnonzero(away < reach**2)
             if len(within):
-                nearest_there = farness[within].min()
+                nearest_there = np.min(farness[within])
                 room = _BEHIND * (nearest_there if sight.perspective else sight.depth_of_focus)
                 foremost = within[farness[within] <= nearest_there + room]
                 return int(foremost[np.argmin(away[foremost])])

@@ -63,7 +63,7 @@ def scale_from_points(built: bpy.types.Object, first: int, second: int, true_m: 
     earlier = _other_measures(built, measure)
     if earlier:
         stored = known.depth_map()
-        least = float(stored.values[stored.valid].min())
+        least = float(np.min(stored.values[stored.valid]))
         fitted = fit_disparity_to_measures(earlier[-1], measure, least_disparity=least)
         _convert(built, known, fitted)
         _keep_measures(built, [earlier[-1], measure])

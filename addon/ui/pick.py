@@ -37,7 +37,8 @@ class PickPoints(bpy.types.Operator):
         if _view_regions(context) == []:
             self.report({"ERROR"}, "Points are picked in a 3D View; open one.")
             return {"CANCELLED"}
-        self._name, self._chosen = built.name, []
+        self._name = built.name
+        self._chosen: list[int] = []
         self._overlay = Overlay()
         self._overlay.show()
         context.window.cursor_modal_set("CROSSHAIR")

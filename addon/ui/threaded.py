@@ -23,7 +23,7 @@ class Threaded:
 
     def begin(self: Any, context: bpy.types.Context, what: str, job: Callable[[], Any]) -> set[str]:
         """Start ``job``; ``what`` is for the status bar."""
-        self._worker = Worker()
+        self._worker: Worker[Any] = Worker()
         self._worker.start(lambda report, cancel: job())
         self._timer = context.window_manager.event_timer_add(_POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
