@@ -44,13 +44,13 @@ def prepare_again(built: bpy.types.Object, options: BuildOptions, *, conversion:
     return prepare(depth, rgb, options, conversion=conversion or known.conversion, pictures=False)
 
 
-def rebuild(built: bpy.types.Object, options: BuildOptions, *, conversion: Conversion | None = None) -> bpy.types.Object:
-    """Give ``built`` the shape that ``options`` ask for. Its name, place, children, materials, images and other modifiers stay, and so do the
-    sliders' values that still have a meaning. Raises as :func:`prepare_again`; the object is as it was then."""
+def rebuild(built: bpy.types.Object, prepared: Prepared) -> bpy.types.Object:
+    """Give ``built`` the shape that :func:`prepare_again` prepared for it. Its name, place, children, materials, images and other modifiers
+    stay, and so do the sliders' values that still have a meaning. Raises :class:`~.provenance.NotBuiltError` for what is no mesh any more,
+    and changes nothing then."""
     if built.type != "MESH":
         raise NotBuiltError(f"{built.name} became a point cloud and cannot be built again; undo its Apply, or build from the photo.")
     known = read_provenance(built)
-    prepared = prepare_again(built, options, conversion=conversion)
     with all_or_nothing():
         mesh = add_carrier(prepared, built.name)
     old: Any = built.data
@@ -65,7 +65,7 @@ def rebuild(built: bpy.types.Object, options: BuildOptions, *, conversion: Conve
     built.modifiers.move(len(built.modifiers) - 1, place)
     _set_sliders(built, kept)
     modifier = carrier_modifier(built)
-    if options.sky is SkyMode.FAR and modifier is not None and "Scale" in input_names(modifier):
+    if prepared.options.sky is SkyMode.FAR and modifier is not None and "Scale" in input_names(modifier):
         set_input(modifier, "Sky Distance", prepared.sky_distance * get_input(modifier, "Scale"))
     measured = known.unit == "m" and prepared.shape.kind.unit != "m"
     record_provenance(built, prepared, known.photo, known.depth)

@@ -208,9 +208,8 @@ def _convert(built: bpy.types.Object, known: Provenance, fitted: ScaleShift) -> 
         option: _converted(get_input(modifier, name) / scale if scale > 0 else 0.0, known, conversion)
         for option, name in (("nearest", "Depth Min"), ("farthest", "Depth Max"))
     }
-    options = options_of(built, **limits)
-    prepared = prepare_again(built, options, conversion=conversion)
-    rebuild(built, options, conversion=conversion)
+    prepared = prepare_again(built, options_of(built, **limits), conversion=conversion)
+    rebuild(built, prepared)
     set_input(carrier_modifier(built), "Scale", 1.0)
     rebuild_backfill(built, prepared)
 

@@ -128,11 +128,9 @@ class Rebuild(OnBuilt, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         def work() -> str:
             built = require_built(context)
-            options = _asked(settings_of(context), built)
-            # Whatever may fail, fails here: afterwards the layer has to fit the surface.
-            prepared = prepare_again(built, options) if backfill_of(built) is not None else None
-            rebuild(built, options)
-            if prepared is not None:
+            prepared = prepare_again(built, _asked(settings_of(context), built))
+            rebuild(built, prepared)
+            if backfill_of(built) is not None:
                 rebuild_backfill(built, prepared)
             return f"Rebuilt {built.name}: {len(built.data.vertices):,} vertices."
 

@@ -203,7 +203,7 @@ def test_the_layer_is_rebuilt_with_its_surface() -> None:
     finer = len(layer.data.vertices)
     options = options_of(built.object, stride=2)
     prepared = prepare_again(built.object, options)
-    rebuild(built.object, options)
+    rebuild(built.object, prepared)
     anew = rebuild_backfill(built.object, prepared)
     assert anew is not None and anew is backfill_of(built.object) and anew.name == "Photo backfill"
     assert 0.2 * finer < len(anew.data.vertices) < 0.3 * finer
@@ -213,7 +213,7 @@ def test_the_layer_is_rebuilt_with_its_surface() -> None:
     # Torn no more: the layer goes.
     options = options_of(built.object, tear=5.0)
     prepared = prepare_again(built.object, options)
-    rebuild(built.object, options)
+    rebuild(built.object, prepared)
     assert rebuild_backfill(built.object, prepared) is None
     assert backfill_of(built.object) is None
     assert rebuild_backfill(built.object, prepared) is None

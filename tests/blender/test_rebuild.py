@@ -17,7 +17,7 @@ from depthbridge.addon.nodes.inputs import carrier_modifier, get_input, set_inpu
 from depthbridge.addon.options import BuildAs, BuildOptions, SkyMode
 from depthbridge.addon.prepare import Conversion, guess_conversion
 from depthbridge.addon.provenance import NotBuiltError, mark_metric, read_provenance
-from depthbridge.addon.rebuild import options_of, rebuild
+from depthbridge.addon.rebuild import options_of, prepare_again, rebuild
 from depthbridge.addon.scene import build_scene
 from depthbridge.engines.depth_map import DepthKind, DepthMap
 from depthbridge.engines.errors import DepthbridgeError
@@ -25,6 +25,10 @@ from support.evaluated import attribute, evaluated_mesh
 from support.known_depth import CAMERAS, depth_map, picture, wavy_depth
 
 CAMERA = CAMERAS["off centre"]
+
+
+def build_again(built: bpy.types.Object, options: BuildOptions, conversion: Conversion | None = None) -> bpy.types.Object:
+    return rebuild(built, prepare_again(built, options, conversion=conversion))
 
 
 def full_map(kind: DepthKind = DepthKind.METRIC) -> DepthMap:
@@ -64,7 +68,7 @@ def test_rebuilt_is_as_built(first: BuildAs, second: BuildAs, stride: int) -> No
     depth, image = replace(full_map(), values=wavy_depth(CAMERA)), picture(160, 120)
     options = BuildOptions(as_=second, stride=stride)
     fresh = build_scene(depth, image, options).object.data
-    again = rebuild(build_scene(depth, image, BuildOptions(as_=first)).object, options).data
+    again = build_again(build_scene(depth, image, BuildOptions(as_=first)).object, options).data
     for item in fresh.attributes:
         if item.name[0] != ".":
             np.testing.assert_array_equal(attribute(again, item.name), attribute(fresh, item.name), err_msg=item.name)
@@ -78,9 +82,9 @@ def test_what_the_user_made_of_it_stays() -> None:
     built.modifiers.new("below", "TRIANGULATE")
     set_input(carrier_modifier(built), "Scale", 2.5)
     camera = built.children[0]
-    rebuild(built, BuildOptions(as_=BuildAs.RELIEF))
+    build_again(built, BuildOptions(as_=BuildAs.RELIEF))
     assert camera.data.type == "ORTHO"
-    rebuild(built, BuildOptions(stride=2, tear=0.4))
+    build_again(built, BuildOptions(stride=2, tear=0.4))
     assert camera.data.type == "PERSP"
     assert (built.name, tuple(built.location)) == ("Hill", (1, 2, 3))
     assert [item.name for item in built.modifiers] == ["Depthbridge", "below"]
@@ -96,7 +100,7 @@ def test_a_measured_object_stays_in_metres() -> None:
     built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA, DepthKind.RELATIVE), picture(160, 120)).object
     assert read_provenance(built).unit == "relative"
     mark_metric(built)
-    assert read_provenance(rebuild(built, BuildOptions(stride=3))).unit == "m"
+    assert read_provenance(build_again(built, BuildOptions(stride=3))).unit == "m"
 
 
 def test_options_of_an_object_build_it_as_it_is() -> None:
@@ -118,10 +122,10 @@ def test_depth_limits_and_a_far_sky_stay_where_they_are_in_the_picture_whatever_
         set_input(modifier, name, value)
     relief = options_of(built, as_=BuildAs.RELIEF)
     assert (relief.nearest, relief.farthest) == pytest.approx((2.6, 3.2))
-    rebuild(built, relief)
+    build_again(built, relief)
     again = options_of(built, as_=BuildAs.MESH)
     assert (again.nearest, again.farthest) == pytest.approx((10.4, 12.8))
-    rebuild(built, again)
+    build_again(built, again)
     modifier = carrier_modifier(built)
     assert get_input(modifier, "Scale") == 4.0
     assert get_input(modifier, "Depth Min") == pytest.approx(10.4)
@@ -141,11 +145,11 @@ def test_disparity_gets_a_shape_by_a_guess_and_its_own_by_a_measured_scale_and_s
     guessed = attribute(evaluated_mesh(built), "depth")
     assert 0.9 < guessed.min() < guessed.max() < 12
     assert np.all(np.diff(guessed[np.argsort(true.ravel())]) >= 0), "nearer is nearer"
-    rebuild(built, BuildOptions(), conversion=Conversion(scale, shift, guessed=False))
+    build_again(built, BuildOptions(), conversion=Conversion(scale, shift, guessed=False))
     np.testing.assert_allclose(attribute(built.data, "depth"), true.ravel(), rtol=2e-5)
     assert read_provenance(built).unit == "m"
     # and it is remembered
-    rebuild(built, BuildOptions(stride=2))
+    build_again(built, BuildOptions(stride=2))
     np.testing.assert_allclose(attribute(built.data, "depth"), true[1::2, 1::2].ravel(), rtol=2e-5)
 
 
@@ -161,7 +165,7 @@ def test_painting_in_the_depth_image_counts() -> None:
     pixels = np.array(image.pixels[:], dtype=np.float32).reshape(120, 160, -1)
     pixels[0, 0, 0] = 1.25  # Blender's first row is the lowest
     image.pixels.foreach_set(pixels.ravel())
-    rebuild(built, BuildOptions())
+    build_again(built, BuildOptions())
     assert attribute(built.data, "depth").reshape(120, 160)[-1, 0] == 1.25
 
 
@@ -185,7 +189,7 @@ def test_what_cannot_be_rebuilt_is_told_and_stays(fault: str) -> None:
     before = {kind: len(getattr(bpy.data, kind)) for kind in ("objects", "meshes", "images", "materials", "node_groups")}
     modifiers = [item.name for item in built.modifiers]
     with pytest.raises(DepthbridgeError):
-        rebuild(built, options)
+        build_again(built, options)
     assert {kind: len(getattr(bpy.data, kind)) for kind in before} == before
     assert [item.name for item in built.modifiers] == modifiers
     if fault == "a stranger":
