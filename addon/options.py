@@ -69,6 +69,8 @@ class BuildOptions:
                 continue
             if not math.isfinite(value) or value <= 0:
                 raise DepthKindError(f"The {name} is {value}; give a positive number.")
+        if not math.isfinite(self.strength):
+            raise DepthKindError(f"The strength is {self.strength}; give a number.")
         for name in ("nearest", "farthest"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):

@@ -12,11 +12,12 @@ from typing import Any
 import bpy
 
 from .nodes.graph import Graph
+from .provenance import NotBuiltError
 
 
 def add_point_cloud(source: bpy.types.Object, scene: bpy.types.Scene, name: str) -> bpy.types.Object:
     """A PointCloud object, not yet linked, with the points that ``source`` (an object of the scene) evaluates to, in its own space, and
-    every attribute they have."""
+    every attribute they have. Raises :class:`~.provenance.NotBuiltError` when those are no points, and leaves nothing behind then."""
     cloud = bpy.data.objects.new(name, bpy.data.pointclouds.new(name))
     group = _evaluated_geometry(source)
     try:
@@ -27,6 +28,10 @@ def add_point_cloud(source: bpy.types.Object, scene: bpy.types.Scene, name: str)
             scene=scene, object=cloud, active_object=cloud, selected_objects=[cloud], selected_editable_objects=[cloud]
         ):
             bpy.ops.object.modifier_apply(modifier=modifier.name)
+    except RuntimeError as error:
+        bpy.data.pointclouds.remove(cloud.data)  # and the object with it
+        reason = " ".join(str(error).replace("Error:", "").split())
+        raise NotBuiltError(f"{source.name} shows no points ({reason}); hide or remove the modifiers below Depthbridge's.") from error
     finally:
         bpy.data.node_groups.remove(group)
     scene.collection.objects.unlink(cloud)

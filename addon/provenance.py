@@ -7,6 +7,7 @@ The photo and the depth are remembered as the images themselves, which therefore
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +114,16 @@ def record_camera(camera: bpy.types.Object, prepared: Prepared) -> None:
 
 
 def camera_record(camera: bpy.types.Object) -> CameraIntrinsics | None:
-    """The intrinsics that :func:`record_camera` wrote, or None."""
+    """The intrinsics that :func:`record_camera` wrote, or None where it did not, or they are damaged."""
     text = camera.get(f"{_PREFIX}camera")
-    return CameraIntrinsics.from_json(json.loads(text)) if isinstance(text, str) else None
+    try:
+        return CameraIntrinsics.from_json(json.loads(text)) if isinstance(text, str) else None
+    except (TypeError, ValueError, DepthbridgeError):
+        return None  # edited by hand; asked for while Blender draws, where nothing may be raised
 
 
 def read_provenance(built: bpy.types.Object | None) -> Provenance:
-    """The memory of an object. Raises :class:`NotBuiltError` when it has none or has lost one of its images."""
+    """The memory of an object. Raises :class:`NotBuiltError` when it has none, has lost one of its images, or it was edited to nonsense."""
     if built is None or not is_built(built):
         name = built.name if built is not None else "Nothing selected"
         raise NotBuiltError(f"{name} was not built by Depthbridge; select an object that was.")
@@ -133,6 +137,15 @@ def read_provenance(built: bpy.types.Object | None) -> Provenance:
     for key in ("photo", "depth"):
         if not isinstance(get(key), bpy.types.Image):
             raise NotBuiltError(f"The {key} image of {built.name} was deleted; undo that, or build again from the photo.")
+    try:
+        return _read(built, get)
+    except NotBuiltError:
+        raise
+    except (TypeError, ValueError, DepthbridgeError) as error:
+        raise NotBuiltError(f"The properties depthbridge_... of {built.name} are damaged ({error}); build it again from the photo.") from error
+
+
+def _read(built: bpy.types.Object, get: Callable[[str], Any]) -> Provenance:
     kind = DepthKind(get("kind"))
     return Provenance(
         version=str(get("version")),

@@ -91,6 +91,11 @@ def open_frames(path: Path | str) -> Frames:
     return Movie(path)
 
 
+def folder_name(folder: Path) -> str:
+    """What a sequence in ``folder`` is called: its own name, also where the path is ``.`` or ends in ``..``."""
+    return folder.resolve().name or "sequence"
+
+
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts ``shot2`` before ``shot10``, whatever the case of the letters."""
     parts = re.split(r"(\d+)", name.lower())
@@ -102,7 +107,7 @@ class PictureFolder:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
-        self.name = folder.resolve().name or "sequence"
+        self.name = folder_name(folder)
         self.fps: float | None = None
         self.notes: list[str] = []
         self.files = _pictures_of(folder)

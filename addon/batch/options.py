@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...engines.depth_file import DepthMeaning
 from ...engines.errors import DepthbridgeError, OutputError
-from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES
+from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES, folder_name
 from ..jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
 from ..options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
 
@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
         out, stem = out.parent, out.stem
     if given.displace and given.as_ != BuildAs.RELIEF:
         raise DepthbridgeError("--displace is a way to build a relief; add --as relief.")
-    names = [stem or (path.name if path.is_dir() else path.stem) for path in inputs]
+    names = [stem or (folder_name(path) if path.is_dir() else path.stem) for path in inputs]
     _refuse_shared_names(inputs, names)
     camera, options = _camera(given), _options(given)
     sequences = [path for path in inputs if _is_sequence(path, given)]

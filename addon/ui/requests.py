@@ -14,6 +14,7 @@ import bpy
 from ...engines.camera import CameraIntrinsics
 from ...engines.depth_file import DepthMeaning
 from ...engines.errors import CameraError, ImageError, ModelError, OutputError
+from ...engines.frames import folder_name
 from ...engines.images import read_header
 from ..camera import read_intrinsics
 from ..jobs.request import BuildRequest, CameraChoice, CameraMode, EngineChoice, ImageArray, Source
@@ -128,7 +129,7 @@ def _frames(settings: Any, kind: str) -> Source:
     folder = _chosen(settings.folder, "folder of pictures")
     if not folder.is_dir():
         raise ImageError(f"{folder} is no folder that exists; choose a folder of pictures.")
-    return Source(folder.name, folder)
+    return Source(folder_name(folder), folder)  # the parent of the .blend is `//..` to Blender
 
 
 def _playing(settings: Any, source: Source) -> Playing:

@@ -12,7 +12,7 @@ import bpy
 
 from ...engines.errors import DepthbridgeError
 from ..apply import apply_mesh, apply_points
-from ..backfill import backfill_of, rebuild_backfill, release_backfill, surface_of
+from ..backfill import backfill_of, rebuild_backfill, surface_of
 from ..build import matched_camera
 from ..camera import match_render
 from ..displace import DISPLACE_NAME
@@ -66,10 +66,12 @@ class OnBuilt:
     """Operators on the active built object, in object mode."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    changes_object: ClassVar[bool] = True
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        why = _why_not(context) or cls.why_not(built_object(context))
+        built = built_object(context)
+        why = _why_not(context) or (cls.changes_object and why_not_ours(built)) or cls.why_not(built)
         if why:
             cls.poll_message_set(why)  # type: ignore[attr-defined]
         return not why
@@ -78,6 +80,13 @@ class OnBuilt:
     def why_not(cls, built: Any) -> str:
         """Why this operator cannot work on ``built``; empty when it can."""
         return ""
+
+
+def why_not_ours(built: Any) -> str:
+    """Why this file may not change an object; empty when it may. What is linked belongs to another file, and an override keeps its shape."""
+    if built is None or (built.library is None and built.override_library is None):
+        return ""
+    return "It is linked from another file; make it local first (Object > Relations > Make Local)"
 
 
 def _why_not(context: bpy.types.Context) -> str:
@@ -91,6 +100,7 @@ class LookThrough(OnBuilt, bpy.types.Operator):
 
     bl_idname = "depthbridge.look_through"
     bl_label = "Look Through Camera"
+    changes_object = False
 
     @classmethod
     def why_not(cls, built: Any) -> str:
@@ -166,7 +176,6 @@ class ApplyMesh(OnBuilt, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         def work() -> str:
             built = require_built(context)
-            _release(built)
             apply_mesh(built)
             return f"{built.name} is a mesh of {len(built.data.vertices):,} vertices and {len(built.data.polygons):,} faces."
 
@@ -189,18 +198,12 @@ class ApplyPoints(OnBuilt, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         def work() -> str:
             built = require_built(context)
-            _release(built)
             cloud = apply_points(built)
             context.view_layer.update()  # which still lists what was removed
             select_alone(context, cloud)
             return f"{cloud.name} is a point cloud of {len(cloud.data.points):,} points."
 
         return attempt(self, work)
-
-
-def _release(built: bpy.types.Object) -> None:
-    if carrier_modifier(built) is not None:
-        release_backfill(built)
 
 
 def _views(context: bpy.types.Context) -> list[Any]:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import bpy
 import numpy as np
 import pytest
 
 from depthbridge.addon.apply import apply_mesh, apply_points
-from depthbridge.addon.nodes.inputs import carrier_modifier, set_input
+from depthbridge.addon.nodes.graph import Graph
+from depthbridge.addon.nodes.inputs import carrier_modifier, get_input, set_input
 from depthbridge.addon.options import BuildAs, BuildOptions
 from depthbridge.addon.provenance import NotBuiltError, read_provenance
 from depthbridge.addon.scene import build_scene
@@ -106,6 +110,38 @@ def test_what_cannot_be_applied_is_told() -> None:
         apply_mesh(relief)
     with pytest.raises(NotBuiltError, match="not built by Depthbridge"):
         apply_mesh(bpy.data.objects.new("mine", bpy.data.meshes.new("mine")))
+
+
+@pytest.mark.parametrize("fault", ["shape keys", "all cut", "all cut, as points", "instances below"])
+def test_what_blender_will_not_apply_is_told_and_stays(fault: str) -> None:
+    as_ = BuildAs.POINTS if "as points" in fault else BuildAs.MESH
+    built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120), BuildOptions(as_=as_)).object
+    apply, told = apply_mesh, "widen them"
+    if fault == "shape keys":
+        built.shape_key_add(name="Basis")
+        told = "shape keys"
+    elif fault == "instances below":
+        graph = Graph("nothing")
+        graph.input("Geometry", "Geometry")
+        graph.output("Geometry", "Geometry")
+        built.modifiers.new("mine", "NODES").node_group = graph.finish()
+        apply, told = apply_points, "shows no points"
+    else:
+        set_input(carrier_modifier(built), "Depth Min", 1e6)
+    before = {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in ("objects", "meshes", "pointclouds", "node_groups")}
+    with pytest.raises(NotBuiltError, match=told):
+        apply(built)
+    assert {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in before} == before
+    assert get_input(carrier_modifier(built), "As Points") == (as_ is BuildAs.POINTS)
+    assert all(modifier.show_viewport for modifier in built.modifiers)
+
+
+@pytest.mark.parametrize("apply", [apply_mesh, apply_points])
+def test_sliders_switched_off_in_the_viewport_are_applied_all_the_same(apply: Callable[[bpy.types.Object], bpy.types.Object]) -> None:
+    built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120)).object
+    carrier_modifier(built).show_viewport = False
+    data: Any = apply(built).data
+    assert len(data.vertices if apply is apply_mesh else data.points) == 160 * 120
 
 
 def test_a_mesh_that_two_objects_use_is_applied_for_one() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from depthbridge.addon.apply import apply_points
+from depthbridge.addon.build import matched_camera
 from depthbridge.addon.nodes.inputs import carrier_modifier, get_input, set_input
 from depthbridge.addon.options import BuildAs, BuildOptions, SkyMode
 from depthbridge.addon.prepare import Conversion, guess_conversion
@@ -159,6 +160,14 @@ def test_a_flat_disparity_is_guessed_too() -> None:
     assert flat.to_metric(conversion.scale, conversion.shift).valid.all()
 
 
+@pytest.mark.parametrize("edited", ["mine", "[1]", "5", "{}"])
+def test_a_camera_whose_record_was_edited_to_nonsense_is_no_matched_one(edited: str) -> None:
+    built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120))
+    assert matched_camera(built.object) == built.camera
+    built.camera["depthbridge_camera"] = edited
+    assert matched_camera(built.object) is None
+
+
 def test_painting_in_the_depth_image_counts() -> None:
     built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120)).object
     image = read_provenance(built).depth
@@ -169,7 +178,7 @@ def test_painting_in_the_depth_image_counts() -> None:
     assert attribute(built.data, "depth").reshape(120, 160)[-1, 0] == 1.25
 
 
-@pytest.mark.parametrize("fault", ["photo deleted", "depth deleted", "depth resized", "a stranger", "a cloud", "empty range"])
+@pytest.mark.parametrize("fault", ["photo deleted", "depth deleted", "depth resized", "a stranger", "a cloud", "empty range", "camera edited", "kind edited"])
 def test_what_cannot_be_rebuilt_is_told_and_stays(fault: str) -> None:
     built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120)).object
     options = BuildOptions(as_=BuildAs.RELIEF)
@@ -184,6 +193,10 @@ def test_what_cannot_be_rebuilt_is_told_and_stays(fault: str) -> None:
         built = bpy.data.objects.new("mine", bpy.data.meshes.new("mine"))
     elif fault == "a cloud":
         built = apply_points(built)
+    elif fault == "camera edited":
+        built["depthbridge_camera"] = "mine"
+    elif fault == "kind edited":
+        built["depthbridge_kind"] = "mine"
     elif fault == "empty range":
         options = BuildOptions(as_=BuildAs.RELIEF, nearest=500.0)
     before = {kind: len(getattr(bpy.data, kind)) for kind in ("objects", "meshes", "images", "materials", "node_groups")}

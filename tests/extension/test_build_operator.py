@@ -254,6 +254,16 @@ def test_a_folder_becomes_one_object_that_plays(settings: Any, tmp_path: Path, c
     assert scene.frame_end == 400
 
 
+def test_frames_around_the_file_are_called_by_their_folders_name(settings: Any, tmp_path: Path) -> None:
+    blends = _frames(tmp_path / "walk") / "blends"
+    blends.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(blends / "shot.blend"))
+    settings.source, settings.folder = "FOLDER", "//../"
+    bpy.ops.depthbridge.build()
+    assert bpy.context.view_layer.objects.active.name == "walk"
+    assert len(list((blends / "depthbridge" / "walk").glob("*.exr"))) == 3
+
+
 # ---- what it refuses ---------------------------------------------------------------------------------------------------
 
 

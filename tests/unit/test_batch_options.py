@@ -78,12 +78,23 @@ def test_a_16_bit_png_is_depth_when_that_is_said(tmp_path: Path) -> None:
         (("x.jpg", "--out", "out", "--focal-mm", "-3"), CameraError),
         (("x.jpg", "--out", "out", "--nearest", "3", "--farthest", "2"), DepthKindError),
         (("x.jpg", "--out", "out", "--tear", "0"), DepthKindError),
+        (("x.jpg", "--out", "out", "--as", "relief", "--strength", "nan"), DepthKindError),
         (("x.jpg", "--out", "out", "--displace"), DepthbridgeError),
     ],
 )
 def test_what_cannot_all_be_meant_is_refused(words: tuple[str, ...], error: type[Exception]) -> None:
     with pytest.raises(error):
         plan(*words)
+
+
+@pytest.mark.parametrize(("word", "name"), [(".", "shots"), ("..", "film"), ("../shots", "shots")])
+def test_a_folder_is_called_by_its_own_name_whatever_leads_to_it(
+    word: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film" / "shots").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "film" / "shots")
+    (item,) = plan(word, "--sequence", "--out", "out").items
+    assert (item.request.source.name, item.wanted[SaveFormat.BLEND]) == (name, Path("out", f"{name}.blend"))
 
 
 def test_no_input_is_written_over(tmp_path: Path) -> None:
