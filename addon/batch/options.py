@@ -16,7 +16,7 @@ from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES, folder_name
 from ..jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
 from ..options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
 
-DEPTH_SUFFIXES = (".npz", ".exr")
+DEPTH_SUFFIXES = (".npz", ".npy", ".exr")
 """Files that can be nothing but depth; a PNG may be either, and ``--depth`` says so."""
 
 _DEFAULTS = BuildOptions()
@@ -221,7 +221,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "input goes to stdout, reasons to stderr. An input whose outputs exist is skipped. "
         "Exit status: 0 all is there, 1 some inputs failed, 2 nothing was done.",
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a depth file (.npz, .exr; others with --depth)")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a depth file (.npz, .npy, .exr; others with --depth)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the files, made if missing; or X.blend for one input")
     parser.add_argument("--as", dest="as_", choices=_words(BuildAs), default=str(BuildAs.MESH), help="what to build (mesh)")
     parser.add_argument("--save", type=_formats, default=(SaveFormat.BLEND,), metavar="LIST", help="what to write: blend,glb,ply,exr (blend)")

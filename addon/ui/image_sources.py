@@ -44,7 +44,7 @@ def picture_from_image(image: bpy.types.Image | None, scene: bpy.types.Scene, sc
     """
     if image is None:
         raise ImageError("No image is chosen, or it was deleted; pick one.")
-    if image.source == "VIEWER":
+    if image.type == "RENDER_RESULT":
         return picture_from_render(scene, scratch)
     if image.source in ("MOVIE", "SEQUENCE"):
         kind = "Movie" if image.source == "MOVIE" else "Folder"

@@ -138,10 +138,11 @@ def _playing(settings: Any, source: Source) -> Playing:
 
 def _frames_folder(settings: Any, source: Source) -> Path:
     """Where the depth of frames goes: the chosen folder, else one beside the .blend. Raises :class:`OutputError` when there is neither."""
-    if settings.frames_folder.strip():
-        return Path(bpy.path.abspath(settings.frames_folder.strip()))
-    if not bpy.data.filepath:
+    chosen = settings.frames_folder.strip()
+    if not bpy.data.filepath and (not chosen or chosen.startswith("//")):  # which Blender would look for wherever it was started
         raise OutputError("The depth of every frame is kept beside the .blend file; save it first, or choose a folder for the frames.")
+    if chosen:
+        return Path(bpy.path.abspath(chosen))
     return Path(bpy.data.filepath).parent / "depthbridge" / source.name
 
 

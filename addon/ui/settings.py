@@ -159,7 +159,7 @@ class DepthbridgeSettings(bpy.types.PropertyGroup):
     depth_meaning: bpy.props.EnumProperty(name="Values Are", description="What the numbers of the depth file are", items=_MEANINGS)  # type: ignore[valid-type]
     depth_picture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Colours",
-        description="The picture that colours the depth, of the same size; empty to colour by depth",
+        description="The picture that colours the depth, of the same proportions; empty to colour by depth",
         subtype="FILE_PATH",
         options=RELATIVE_PATH,
         update=_look,

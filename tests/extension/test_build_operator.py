@@ -154,6 +154,30 @@ def test_a_render_is_built_with_its_own_camera_and_its_scene_left_alone(settings
     assert (render.image_settings.file_format, render.image_settings.color_mode) == ("OPEN_EXR", "RGBA")
 
 
+def test_what_a_viewer_of_the_compositor_shows_is_not_taken_for_the_render(settings: Any) -> None:
+    scene = bpy.context.scene
+    _scene_camera()
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.resolution_x, scene.render.resolution_y = 96, 64
+    if hasattr(scene, "compositing_node_group"):
+        scene.compositing_node_group = bpy.data.node_groups.new("seen", "CompositorNodeTree")
+        tree = scene.compositing_node_group
+    else:
+        scene.use_nodes = True
+        tree = scene.node_tree
+    tree.nodes.clear()
+    tree.links.new(tree.nodes.new("CompositorNodeRLayers").outputs["Image"], tree.nodes.new("CompositorNodeViewer").inputs["Image"])
+    bpy.ops.render.render()
+    seen = bpy.data.images.get("Viewer Node")
+    if seen is None:
+        pytest.skip("this Blender fills viewers only where it has a graphics card")
+    assert tuple(seen.size) != (96, 64)
+    settings.source, settings.image = "IMAGE", seen
+    bpy.ops.depthbridge.build()
+    found = camera_of(bpy.context.view_layer.objects.active)
+    assert (found.width, found.height) == tuple(seen.size)
+
+
 def _rotated(path: Path) -> np.ndarray:
     """A JPEG that is stored on its side; what it shows upright."""
     upright = np.repeat(np.repeat(picture(10, 15), 8, axis=0), 8, axis=1)
@@ -305,6 +329,8 @@ def test_many_pictures_are_no_single_one(settings: Any, photo: Path) -> None:
 
 def test_frames_need_a_place(settings: Any, tmp_path: Path) -> None:
     settings.source, settings.folder = "FOLDER", str(_frames(tmp_path / "walk"))
+    assert "save it first, or choose a folder" in refused()
+    settings.frames_folder = "//kept"
     assert "save it first, or choose a folder" in refused()
     settings.folder = str(tmp_path / "gone")
     assert "gone is no folder" in refused()

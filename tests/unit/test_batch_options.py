@@ -20,11 +20,11 @@ def plan(*arguments: str) -> Plan:
 
 def test_words_become_a_plan(tmp_path: Path) -> None:
     made = plan(
-        "a/one.jpg", "two.npz", "three.EXR", "--out", str(tmp_path / "out"), "--as", "points", "--save", "GLB, blend,glb", "--model", "x.onnx",
+        "a/one.jpg", "two.npz", "three.EXR", "four.npy", "--out", str(tmp_path / "out"), "--as", "points", "--save", "GLB, blend,glb", "--model", "x.onnx",
         "--device", "cpu", "--threads", "2", "--fov-h", "70", "--stride", "3", "--max-vertices", "5000", "--tear", "0.2", "--sky", "far",
         "--nearest", "0.5", "--farthest", "9", "--radius", "2", "--backfill", "--depth-meaning", "disparity",
     )  # fmt: skip
-    one, two, three = made.items
+    one, two, three, four = made.items
     assert made.out == tmp_path / "out"
     assert list(one.wanted) == [SaveFormat.GLB, SaveFormat.BLEND]
     assert one.wanted[SaveFormat.GLB] == tmp_path / "out" / "one.glb"
@@ -32,8 +32,9 @@ def test_words_become_a_plan(tmp_path: Path) -> None:
     assert (one.request.source.name, one.request.source.picture, one.request.source.depth_file) == ("one", Path("a/one.jpg"), None)
     assert (two.request.source.picture, two.request.source.depth_file) == (None, Path("two.npz"))
     assert three.request.source.depth_file == Path("three.EXR")
+    assert four.request.source.depth_file == Path("four.npy")
     assert three.request.source.meaning is DepthMeaning.DISPARITY
-    assert [item.estimates for item in made.items] == [True, False, False]
+    assert [item.estimates for item in made.items] == [True, False, False, False]
     options = one.request.options
     assert (options.as_, options.stride, options.max_vertices, options.tear, options.sky) == (BuildAs.POINTS, 3, 5000, 0.2, SkyMode.FAR)
     assert (options.nearest, options.farthest, options.radius) == (0.5, 9.0, 2.0)
