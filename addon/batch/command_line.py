@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import bpy
 
+from ...engines.model_paths import ENVIRONMENT_VARIABLE
 from ..console import drop_pending
 
 COMMAND = "depthbridge"
@@ -30,10 +32,17 @@ def run(arguments: list[str]) -> int:
         # Not before it is needed: a start of Blender with a window should not wait for it.
         from .main import main
 
-        return _as_status(lambda: main(arguments[1:]))
+        return _as_status(lambda: main([*_models_dir(), *arguments[1:]]))
     asked = arguments[:1] in (["--help"], ["-h"])
     print(_USAGE, end="", file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 2
+
+
+def _models_dir() -> list[str]:
+    """Where the sidebar keeps its models, as an argument that one of the user's outdoes; nothing where the environment names a folder."""
+    from ..ui.preferences import models_folder
+
+    return [] if os.environ.get(ENVIRONMENT_VARIABLE, "").strip() else ["--models-dir", str(models_folder(bpy.context))]
 
 
 def _as_status(work: Callable[[], int]) -> int:

@@ -13,7 +13,7 @@ from ...engines.errors import DepthbridgeError, DepthKindError
 from ..measuring.live_shape import LiveShape, selected_vertices
 from ..measuring.scale import scale_from_floor, scale_from_points, why_not_measurable
 from .overlay import Overlay
-from .result_operators import attempt, built_object, require_built
+from .result_operators import attempt, built_object, require_built, why_not_ours
 
 
 class _OnMeasurable:
@@ -24,7 +24,7 @@ class _OnMeasurable:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        why = why_not_measurable(built_object(context))
+        why = why_not_measurable(built_object(context)) or why_not_ours(built_object(context)) or None
         if why is None and context.mode == "EDIT_MESH" and context.edit_object is not built_object(context):
             why = "Leave Edit Mode first: this is the layer behind the object's edges"
         if why is None and context.mode not in ("OBJECT", "EDIT_MESH"):

@@ -10,7 +10,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-ROOM = Path(__file__).resolve().parents[2] / "models" / "samples" / "room.jpg"
+MODELS = Path(__file__).resolve().parents[2] / "models"
+ROOM, MINI = MODELS / "samples" / "room.jpg", MODELS / "depthbridge-mini.onnx"
 
 
 def test_the_installed_command_builds_with_the_embedded_model(extension: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +39,24 @@ def test_the_command_is_known_to_blender(extension: str) -> None:
     command.unregister_more()
     assert command._handles == []
     command.register_more()
+
+
+def test_the_command_finds_the_models_that_the_sidebar_downloads(
+    extension: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = importlib.import_module(f"{extension}.addon.batch.command_line")
+    monkeypatch.delenv("DEPTHBRIDGE_MODELS", raising=False)
+    preferences = bpy.context.preferences.addons[extension].preferences
+    for folder, model_id in ((tmp_path / "elsewhere", "theirs"), (tmp_path / "chosen", "mine")):
+        preferences.models_folder = str(folder)
+        assert bpy.ops.depthbridge.add_model(filepath=str(MINI), model_id=model_id) == {"FINISHED"}
+    words = ["build", str(ROOM), "--out", str(tmp_path / "out"), "--save", "exr", "--force", "--model"]
+    capfd.readouterr()
+    assert command.run([*words, "mine"]) == 0
+    assert json.loads(capfd.readouterr().out)["model"] == "mine"
+    assert bpy.context.preferences.addons[extension].preferences.models_folder == str(tmp_path / "chosen")
+    assert command.run([*words, "theirs"]) == 2
+    # A folder named in the command, or in the environment, goes before it.
+    assert command.run([*words, "theirs", "--models-dir", str(tmp_path / "elsewhere")]) == 0
+    monkeypatch.setenv("DEPTHBRIDGE_MODELS", str(tmp_path / "elsewhere"))
+    assert command.run([*words, "theirs"]) == 0

@@ -243,3 +243,31 @@ def test_why_it_cannot_be_called(build: Any, name: str) -> None:
     build()
     bpy.ops.object.mode_set(mode="EDIT")
     assert "Leave Edit Mode" in refused(call)
+
+
+# ---- of another file ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_an_object_of_another_file_is_left_as_it_is(build: Any, extension: str, tmp_path: Path, override: bool) -> None:
+    library, name = str(tmp_path / "other.blend"), build().name
+    bpy.data.libraries.write(library, {bpy.data.objects[name], *bpy.data.objects[name].children})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.preferences.addon_enable(module=extension)
+    with bpy.data.libraries.load(library, link=True) as (held, wanted):
+        wanted.objects = held.objects
+    linked: Any = bpy.data.objects[name]
+    linked = linked.override_create() if override else linked
+    bpy.context.scene.collection.objects.link(linked)
+    bpy.context.view_layer.objects.active = linked
+    calls = bpy.ops.depthbridge
+    for call in (calls.rebuild, calls.backfill, calls.apply_mesh, calls.apply_points, calls.scale_from_floor):
+        assert "linked from another file" in refused(call)
+    assert "linked from another file" in refused(calls.scale_from_points, first=0, second=50, true_distance=2.0)
+    assert carrier_modifier(linked) is not None
+    if not override:
+        bpy.context.scene.collection.objects.link(next(child for child in linked.children if child.type == "CAMERA"))
+        assert calls.look_through() == {"FINISHED"}  # which changes nothing of the object
+    linked = linked.make_local()
+    bpy.context.view_layer.objects.active = linked
+    assert calls.rebuild() == {"FINISHED"} and calls.apply_mesh() == {"FINISHED"}
