@@ -23,6 +23,7 @@ from ...engines.estimator import Estimator
 from ...engines.export.color_map import color_map
 from ...engines.images import decode_image
 from ..backfill_layer import PreparedBackfill, prepare_backfill
+from ..options import BuildAs
 from ..prepare import Prepared, prepare
 from .progress import Course, Pace, Progress, Report, Stage
 from .request import BuildRequest, CameraChoice, CameraMode, ImageArray, Source
@@ -206,4 +207,15 @@ def _shape_notes(prepared: Prepared, choice: CameraChoice) -> list[str]:
         )
     elif prepared.shape.kind is DepthKind.RELATIVE:
         notes.append(f"{prepared.source.model_id} gives relative depth: one known distance makes metres of it.")
-    return notes
+    return notes + _nothing_left(prepared)
+
+
+def _nothing_left(prepared: Prepared) -> list[str]:
+    """Why nothing will be seen, where that is so: what was built is there all the same, and looks like a failure."""
+    options, depth = prepared.options, prepared.depth
+    nearest, farthest = options.nearest or 0.0, math.inf if options.farthest is None else options.farthest
+    if not ((depth >= nearest) & (depth <= farthest)).any():
+        return [f"No pixel lies within the depth range; this picture's depths go from {depth.min():g} to {depth.max():g}."]
+    if options.as_ is not BuildAs.POINTS and len(prepared.grid.faces) == 0:
+        return [f"Every {prepared.stride}th pixel leaves {len(depth)} vertices and no face between them; choose a smaller step."]
+    return []

@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 
 from ...engines.camera import CameraIntrinsics, CameraSource
 from ...engines.cancel import CancelToken
 from ...engines.depth_map import DepthKind
-from ..backfill import add_backfill
+from ..backfill import add_backfill, surface_of
 from ..backfill_layer import PreparedBackfill
 from ..build import build_objects
 from ..jobs.pipeline import Ready, run
 from ..jobs.progress import Pace, Report
 from ..options import BuildAs
 from ..prepare import Prepared
+from ..provenance import is_built
 from ..sequences.build import build_sequence
 from ..sequences.files import SequenceFiles, run_sequence
 from ..transaction import all_or_nothing
@@ -57,7 +58,8 @@ def add_outcome(context: bpy.types.Context, wanted: Wanted, outcome: Outcome) ->
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         select_alone(context, added.object)
-    return added
+    around = _around(context, added.object)
+    return replace(added, summary=f"{added.summary}. {around} stands in the way: hide or move it") if around else added
 
 
 def _add_single(wanted: Wanted, outcome: Ready) -> Added:
@@ -88,6 +90,19 @@ def _add_playing(wanted: Wanted, files: SequenceFiles) -> Added:
     camera = _camera(files.header.camera, files.header.camera_source)
     notes = (*built.notes, f"The depth of its frames lies in {files.folder}; it is needed as long as the object is.")
     return Added(built.object, built.camera, f"Built {built.object.name}: {files.count} frames of {what} {unit}, {camera}", notes)
+
+
+def _around(context: bpy.types.Context, built: bpy.types.Object) -> str:
+    """The name of a visible mesh whose box holds the place of ``built``, as Blender's first cube does; empty when there is none."""
+    context.view_layer.update()
+    place = built.matrix_world.translation
+    for other in context.view_layer.objects:
+        if other.type != "MESH" or is_built(surface_of(other)) or not other.visible_get() or abs(other.matrix_world.determinant()) < 1e-12:
+            continue
+        inside, corners = other.matrix_world.inverted() @ place, [tuple(corner) for corner in other.bound_box]
+        if all(min(side) < value < max(side) for side, value in zip(zip(*corners, strict=True), inside, strict=True)):
+            return str(other.name)
+    return ""
 
 
 def select_alone(context: bpy.types.Context, item: bpy.types.Object) -> None:

@@ -352,6 +352,20 @@ def test_an_empty_depth_range(settings: Any, photo: Path) -> None:
     assert "5 to 2 is empty" in refused()
 
 
+@pytest.mark.parametrize("build_as", ["mesh", "relief", "points"])
+def test_what_stands_around_the_camera_is_named(settings: Any, photo: Path, build_as: str, capfd: pytest.CaptureFixture[str]) -> None:
+    settings.filepath, settings.build_as = str(photo), build_as
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    capfd.readouterr()
+    for place, hidden, told in (((0, 0, 0), False, True), ((0, 0, 0), True, False), ((3, 0, 0), False, False)):
+        cube.location = place
+        cube.hide_set(hidden)
+        bpy.ops.depthbridge.build()
+        assert ("Cube stands in the way" in capfd.readouterr().out) == told
+    assert cube.name in bpy.context.scene.objects  # and left as it is
+
+
 def test_a_failure_nobody_foresaw_is_one_sentence(settings: Any, photo: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     from bl_ext.user_default.depthbridge.addon.ui import build_operators
 

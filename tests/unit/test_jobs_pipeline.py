@@ -141,6 +141,21 @@ def test_disparity_is_built_by_a_guess_that_is_told(tmp_path: Path, photo: Path)
     assert [note for note in found.notes if "guessed" in note]
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (BuildOptions(stride=2), False),
+        (BuildOptions(stride=2, nearest=1e6), "within the depth range"),
+        (BuildOptions(stride=2, farthest=1e-6), "within the depth range"),
+        (BuildOptions(stride=1000), "no face"),
+        (BuildOptions(as_=BuildAs.POINTS, stride=1000), False),
+    ],
+)
+def test_a_build_of_which_nothing_will_be_seen_says_why(photo: Path, metric: Path, options: BuildOptions, told: str | bool) -> None:
+    notes = [note for note in ready(request(photo, metric, options=options)).notes if "depth range" in note or "no face" in note]
+    assert (bool(notes) and str(told) in notes[0]) if told else not notes
+
+
 def test_pixels_may_come_without_a_file(metric: Path) -> None:
     wanted = BuildRequest(Source("render", picture=pixels()), EngineChoice(model=str(metric), device="cpu"))
     assert len(ready(wanted).prepared.positions) == 56 * 84
