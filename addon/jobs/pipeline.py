@@ -215,7 +215,7 @@ def _nothing_left(prepared: Prepared) -> list[str]:
     options, depth = prepared.options, prepared.depth
     nearest, farthest = options.nearest or 0.0, math.inf if options.farthest is None else options.farthest
     if not ((depth >= nearest) & (depth <= farthest)).any():
-        return [f"No pixel lies within the depth range; this picture's depths go from {depth.min():g} to {depth.max():g}."]
+        return [f"No pixel lies within the depth range; this picture's depths go from {np.min(depth):g} to {np.max(depth):g}."]
     if options.as_ is not BuildAs.POINTS and len(prepared.grid.faces) == 0:
         return [f"Every {prepared.stride}th pixel leaves {len(depth)} vertices and no face between them; choose a smaller step."]
     return []
