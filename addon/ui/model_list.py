@@ -38,11 +38,6 @@ class ListedModel:
         return "its numbers' meaning is read from the file" if self.spec is None else _GIVES[self.spec.kind]
 
     @property
-    def needs_focal_length(self) -> bool:
-        """Whether its metres need the camera's focal length."""
-        return self.spec is not None and self.spec.canonical_focal_px is not None
-
-    @property
     def predicts_camera(self) -> bool:
         """Whether it may tell the camera of a picture."""
         return self.spec is None or self.spec.family in (Family.DA3_MAIN, Family.DA3_NESTED)

@@ -136,6 +136,7 @@ class FetchModel(bpy.types.Operator):
 
     def _tell(self, context: bpy.types.Context, end: Any) -> set[str]:
         if isinstance(end, Failed):
+            MODELS.refresh(models_folder(context))  # it may have arrived in the moment it was stopped
             return _failed(self, end, "Download stopped; the next one goes on from what has arrived.")
         fetched: Fetched = end.result
         MODELS.refresh(models_folder(context))

@@ -154,7 +154,10 @@ def _draw_making(layout: Any, context: bpy.types.Context, known: Provenance) -> 
 
 
 def _ordinal(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
+    if number in (2, 3):
+        return {2: "second", 3: "third"}[number]
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 // 10 != 1 else "th"
+    return f"{number}{ending}"
 
 
 def _column(layout: Any) -> Any:

@@ -45,3 +45,20 @@ def test_what_was_there_is_not_taken_for_what_was_added() -> None:
     assert [item.name for item in bpy.data.meshes] == ["kept"]
     assert not bpy.data.objects
     assert not bpy.data.images
+
+
+def test_a_scene_that_was_set_up_by_a_failed_build_is_as_it_was() -> None:
+    scene, camera = bpy.context.scene, CAMERAS["tall pixels"]
+    mine = bpy.data.objects.new("mine", bpy.data.cameras.new("mine"))
+    scene.collection.objects.link(mine)
+    scene.camera = mine
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.pixel_aspect_x = 123, 45, 1.5
+    scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 0.5
+    prepared = prepare(depth_map(wavy_depth(camera), camera), picture(160, 120), BuildOptions())
+    with pytest.raises(ZeroDivisionError), all_or_nothing():
+        build_objects(prepared, "built")
+        assert scene.view_settings.view_transform == "Standard"
+        raise ZeroDivisionError  # whatever comes after the build, such as its layer
+    assert scene.camera == mine
+    assert (scene.render.resolution_x, scene.render.resolution_y, scene.render.pixel_aspect_x) == (123, 45, 1.5)
+    assert (scene.view_settings.view_transform, scene.view_settings.exposure) == ("AgX", 0.5)
