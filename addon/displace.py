@@ -36,6 +36,15 @@ def add_displace(built: bpy.types.Object, prepared: Prepared) -> None:
     modifier.mid_level = 0.0
 
 
+def remove_unused(texture: Any) -> None:
+    """Remove the texture of a modifier that is gone, and its image, unless something else uses them."""
+    image = texture.image
+    if texture.users == 0:
+        bpy.data.textures.remove(texture)
+    if image is not None and image.users == 0:
+        bpy.data.images.remove(image)
+
+
 def _height_picture(prepared: Prepared) -> EncodedPicture:
     """The heights at the map's resolution; 0 where the grid has no vertex, which nothing reads."""
     assert prepared.height is not None

@@ -13,7 +13,7 @@ from ..engines.errors import ImageError
 from ..engines.grid_mesh import tear_of_slant
 from .build import add_shape_modifier, matched_camera, place_camera
 from .carrier import add_carrier
-from .displace import DISPLACE_NAME
+from .displace import DISPLACE_NAME, remove_unused
 from .nodes.inputs import MODIFIER_NAME, carrier_modifier, get_input, input_names, set_input
 from .options import BuildAs, BuildOptions, SkyMode
 from .pictures import read_rgb
@@ -100,7 +100,11 @@ def _remove_own_modifiers(built: bpy.types.Object) -> int:
     """Where ours were in the stack."""
     ours = [index for index, modifier in enumerate(built.modifiers) if modifier.name in (MODIFIER_NAME, DISPLACE_NAME)]
     for index in reversed(ours):
-        built.modifiers.remove(built.modifiers[index])
+        modifier: Any = built.modifiers[index]
+        texture = modifier.texture if modifier.type == "DISPLACE" else None
+        built.modifiers.remove(modifier)
+        if texture is not None:
+            remove_unused(texture)
     return ours[0] if ours else 0
 
 

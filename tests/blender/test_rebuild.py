@@ -97,6 +97,15 @@ def test_what_the_user_made_of_it_stays() -> None:
     assert len([item for item in bpy.data.materials if item.users]) == 2
 
 
+def test_a_relief_under_a_displace_modifier_leaves_no_picture_behind() -> None:
+    built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA), picture(160, 120), BuildOptions(as_=BuildAs.RELIEF, displace=True)).object
+    assert (len(bpy.data.textures), len(bpy.data.images)) == (1, 3)
+    build_again(built, BuildOptions(as_=BuildAs.RELIEF, displace=True))
+    assert (len(bpy.data.textures), len(bpy.data.images)) == (1, 3)
+    build_again(built, BuildOptions())
+    assert (len(bpy.data.textures), len(bpy.data.images)) == (0, 2)
+
+
 def test_a_measured_object_stays_in_metres() -> None:
     built = build_scene(depth_map(wavy_depth(CAMERA), CAMERA, DepthKind.RELATIVE), picture(160, 120)).object
     assert read_provenance(built).unit == "relative"
