@@ -16,7 +16,7 @@ from typing import Any
 
 from ...engines.atomic import atomic_folder_contents, make_folder
 from ...engines.cancel import CancelToken
-from ...engines.errors import DepthbridgeError, OutputError
+from ...engines.errors import DepthbridgeError, ImageError, OutputError
 from ...engines.estimator import Estimator
 from ..backfill import add_backfill
 from ..build import Built, build_objects
@@ -113,6 +113,8 @@ class _Batch:
     def _build(self, item: Item) -> dict[str, Any]:
         if item.sequence:
             return self._build_sequence(item)
+        if item.path.is_dir():
+            raise ImageError(f"{item.path} is a folder; name its pictures, or add --sequence for one object that plays them.")
         ready = run(item.request, progress=_unheard, cancel=CancelToken(), estimator=self._estimator)
         self._note(ready.notes)
         with quiet_console():

@@ -99,6 +99,13 @@ def test_a_bad_input_in_the_middle_costs_nobody_else(photos: list[Path], run: An
     assert files(tmp_path / "out") == ["a.blend", "c.blend"]
 
 
+def test_a_folder_is_told_how_it_is_built(photos: list[Path], run: Any, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    done = run(photos[0], tmp_path / "frames")
+    assert (done.status, done.states) == (1, ["built", "failed"])
+    assert "--sequence" in done.lines[1]["error"]
+
+
 def test_a_failure_of_ours_costs_one_input_and_is_shown(photos: list[Path], run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real = batch.build_objects
 
