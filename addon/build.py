@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..engines.camera import CameraIntrinsics
 from ..engines.depth_map import SKY_THRESHOLD, DepthMap
 from .axes import CAMERA_ROTATION
 from .camera import check_renderable, match_render, set_background, set_clipping, set_flat, set_intrinsics
@@ -100,26 +101,28 @@ def add_sliders(built: bpy.types.Object, prepared: Prepared, point_material: bpy
     modifier: Any = built.modifiers.new(MODIFIER_NAME, "NODES")
     relief = options.as_ is BuildAs.RELIEF
     modifier.node_group = relief_group() if relief else surface_group()
-    set_cuts(modifier, prepared)
+    camera = prepared.shape.camera
+    assert camera is not None
+    set_cuts(modifier, options, camera, prepared.stride, prepared.sky_distance)
     if relief:
         set_input(modifier, "Strength", options.strength)
         return
-    camera = prepared.shape.camera
-    assert camera is not None
+    set_points(modifier, options, camera, prepared.stride)
+    set_input(modifier, "Point Material", point_material or color_material(f"{built.name} points"))
+
+
+def set_points(modifier: Any, options: BuildOptions, camera: CameraIntrinsics, stride: int) -> None:
+    """The sliders of points, as the options ask: of a still or of a sequence."""
     set_input(modifier, "As Points", options.as_ is BuildAs.POINTS)
     set_input(modifier, "Radius", options.radius)
-    set_input(modifier, "Point Material", point_material or color_material(f"{built.name} points"))
-    set_input(modifier, "Pixel Size", prepared.stride / min(camera.fx, camera.fy) * _POINT_OVERLAP)
+    set_input(modifier, "Pixel Size", stride / min(camera.fx, camera.fy) * _POINT_OVERLAP)
 
 
-def set_cuts(modifier: Any, prepared: Prepared) -> None:
-    """The sliders that take parts away, as the options ask."""
-    options: BuildOptions = prepared.options
-    camera = prepared.source.camera
-    assert camera is not None
-    set_input(modifier, "Tear", options.tear_of(camera, prepared.stride))
+def set_cuts(modifier: Any, options: BuildOptions, camera: CameraIntrinsics, stride: int, sky_distance: float) -> None:
+    """The sliders that take parts away, as the options ask: of a still or of a sequence. ``sky_distance``: where a far sky lies."""
+    set_input(modifier, "Tear", options.tear_of(camera, stride))
     set_input(modifier, "Sky Cut", SKY_THRESHOLD if options.sky is SkyMode.OFF else 1.0)
-    set_input(modifier, "Sky Distance", prepared.sky_distance if options.sky is SkyMode.FAR else 0.0)
+    set_input(modifier, "Sky Distance", sky_distance if options.sky is SkyMode.FAR else 0.0)
     set_input(modifier, "Depth Min", options.nearest or 0.0)
     set_input(modifier, "Depth Max", options.farthest or 0.0)
 
@@ -155,7 +158,8 @@ def place_camera(camera: bpy.types.Object, prepared: Prepared) -> None:
 def _add_matched_camera(prepared: Prepared, built: bpy.types.Object, photo: bpy.types.Image, name: str) -> bpy.types.Object:
     camera = bpy.data.objects.new(f"{name} camera", bpy.data.cameras.new(f"{name} camera"))
     camera.parent = built
-    record_camera(camera, prepared)
+    assert prepared.source.camera is not None
+    record_camera(camera, prepared.source.camera, prepared.source.camera_source)
     place_camera(camera, prepared)
     set_background(camera, photo)
     return camera

@@ -49,9 +49,8 @@ def encode_photo(image: npt.NDArray[np.uint8], file: Path | None = None) -> Enco
 def encode_depth(depth: DepthMap) -> EncodedPicture:
     """The map as a 32-bit EXR: red the values, exact, -1 where there is no surface and no sky; green the sky, blue the confidence (1
     where the model gives none)."""
-    known = depth.valid | (depth.sky_mask & depth.kind.holds(depth.values))
     layers = np.empty((depth.height, depth.width, 3), dtype=np.float32)
-    layers[..., 2] = np.where(known, depth.values, np.float32(NO_DEPTH))
+    layers[..., 2] = np.where(depth.known, depth.values, np.float32(NO_DEPTH))
     layers[..., 1] = 0.0 if depth.sky is None else depth.sky
     layers[..., 0] = 1.0 if depth.confidence is None else depth.confidence
     return EncodedPicture(encode_exr(layers), ".exr", depth.width, depth.height)

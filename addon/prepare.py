@@ -27,7 +27,8 @@ RELIEF_SIDE = 2.0
 
 # A guess has to be made for disparity, and this one is modest: what is farthest lies this many times as far as what is nearest.
 _GUESSED_SPAN = 8.0
-_SKY_BEHIND = 1.5
+SKY_BEHIND = 1.5
+"""A sky that is kept far away lies this many times as far as the farthest surface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _prepare(source: DepthMap, image: npt.NDArray[np.uint8], options: BuildOptio
         sky=_layer(shape.sky, grid, 0.0),
         confidence=_layer(shape.confidence, grid, 1.0),
         height=_height(source, shape, grid, options) if relief else None,
-        sky_distance=float(np.max(ground)) * _SKY_BEHIND,
+        sky_distance=float(np.max(ground)) * SKY_BEHIND,
         photo=None,
         depth_picture=None,
     )

@@ -75,30 +75,51 @@ def is_built(item: bpy.types.Object | None) -> bool:
 
 def record_provenance(built: bpy.types.Object, prepared: Prepared, photo: bpy.types.Image, depth: bpy.types.Image) -> None:
     """Write the memory of a build onto its object."""
-    source, conversion = prepared.source, prepared.conversion
+    source = prepared.source
     assert source.camera is not None
+    known = Provenance(
+        version=__version__,
+        model=source.model_id,
+        kind=source.kind,
+        unit=prepared.shape.kind.unit,
+        camera=source.camera,
+        camera_source=source.camera_source,
+        as_=prepared.options.as_,
+        stride=prepared.stride,
+        conversion=prepared.conversion,
+        has_sky=source.sky is not None,
+        has_confidence=source.confidence is not None,
+        note=source.scale_note,
+        photo=photo,
+        depth=depth,
+    )
+    write_provenance(built, known, float(np.median(prepared.shape.values[prepared.shape.valid])))
+
+
+def write_provenance(built: bpy.types.Object, known: Provenance, median_depth: float) -> None:
+    """What :func:`read_provenance` reads back; ``median_depth``, in its unit, is for whoever has to frame the object."""
+    conversion = known.conversion
     record: dict[str, Any] = {
-        "version": __version__,
-        "model": source.model_id,
-        "kind": str(source.kind),
-        "unit": prepared.shape.kind.unit,
+        "version": known.version,
+        "model": known.model,
+        "kind": str(known.kind),
+        "unit": known.unit,
         "scale": conversion.scale if conversion else 1.0,
         "shift": conversion.shift if conversion else 0.0,
         "scale_guessed": bool(conversion and conversion.guessed),
-        "as": str(prepared.options.as_),
-        "stride": prepared.stride,
-        "median_depth": _median(prepared),
-        "camera_source": str(source.camera_source),
-        "camera": json.dumps(source.camera.to_json()),
-        "has_sky": source.sky is not None,
-        "has_confidence": source.confidence is not None,
-        "photo": photo,
-        "depth": depth,
+        "as": str(known.as_),
+        "stride": known.stride,
+        "median_depth": median_depth,
+        "has_sky": known.has_sky,
+        "has_confidence": known.has_confidence,
+        "photo": known.photo,
+        "depth": known.depth,
     }
-    if source.scale_note:
-        record["note"] = source.scale_note
+    if known.note:
+        record["note"] = known.note
     for key, value in record.items():
         built[_PREFIX + key] = value
+    record_camera(built, known.camera, known.camera_source)
 
 
 def mark_metric(built: bpy.types.Object) -> None:
@@ -106,11 +127,10 @@ def mark_metric(built: bpy.types.Object) -> None:
     built[f"{_PREFIX}unit"] = "m"
 
 
-def record_camera(camera: bpy.types.Object, prepared: Prepared) -> None:
-    """What a matched camera has to know of itself, to be matched again."""
-    assert prepared.source.camera is not None
-    camera[f"{_PREFIX}camera_source"] = str(prepared.source.camera_source)
-    camera[f"{_PREFIX}camera"] = json.dumps(prepared.source.camera.to_json())
+def record_camera(item: bpy.types.Object, camera: CameraIntrinsics, source: CameraSource) -> None:
+    """Which camera took the photo, on the object or on the matched camera itself, which may have to be matched again."""
+    item[f"{_PREFIX}camera_source"] = str(source)
+    item[f"{_PREFIX}camera"] = json.dumps(camera.to_json())
 
 
 def camera_record(camera: bpy.types.Object) -> CameraIntrinsics | None:
@@ -163,7 +183,3 @@ def _read(built: bpy.types.Object, get: Callable[[str], Any]) -> Provenance:
         photo=get("photo"),
         depth=get("depth"),
     )
-
-
-def _median(prepared: Prepared) -> float:
-    return float(np.median(prepared.shape.values[prepared.shape.valid]))

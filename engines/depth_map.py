@@ -118,6 +118,11 @@ class DepthMap:
             return np.zeros(self.values.shape, dtype=np.bool_)
         return self.sky >= SKY_THRESHOLD
 
+    @property
+    def known(self) -> BoolArray:
+        """bool (H,W): where the values mean something, the sky's included, which has a depth and is no surface."""
+        return self.valid | (self.sky_mask & self.kind.holds(self.values))
+
     def to_metric(self, scale: float = 1.0, shift: float = 0.0) -> DepthMap:
         """The map in metres, with one known scale (and shift, for disparity).
 

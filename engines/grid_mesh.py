@@ -70,6 +70,15 @@ def grid_positions(side: int, stride: int) -> IntArray:
     return np.arange(stride // 2, side, stride, dtype=np.int32)
 
 
+def grid_uv(width: int, height: int, stride: int) -> FloatArray:
+    """Where the pixels of a grid lie in the whole picture, float32 (R,C,2), u right and v UP, through the pixels' centres."""
+    rows, columns = grid_positions(height, stride), grid_positions(width, stride)
+    uv = np.empty((len(rows), len(columns), 2), dtype=np.float32)
+    uv[..., 0] = ((columns + 0.5) / width)[None, :]
+    uv[..., 1] = (1.0 - (rows + 0.5) / height)[:, None]
+    return uv
+
+
 def build_grid_mesh(
     depth: DepthMap,
     image: npt.NDArray[np.uint8],
@@ -87,11 +96,12 @@ def build_grid_mesh(
     if depth.kind is DepthKind.DISPARITY or depth.camera is None:
         depth.points()  # raises, saying why it cannot be unprojected
     rows, columns = grid_positions(depth.height, stride), grid_positions(depth.width, stride)
-    values, valid = _take(depth.values, stride, rows, columns), _take(depth.valid, stride, rows, columns)
+    values = _take(depth.values, stride, rows, columns)
+    valid = _take(depth.valid, stride, rows, columns)
     if not valid.any():
         raise DepthKindError("No pixel of this picture has a depth (is it all sky?); there is nothing to build.")
     if keep_sky:
-        valid = valid | (_take(depth.sky_mask, stride, rows, columns) & depth.kind.holds(values))
+        valid = _take(depth.known, stride, rows, columns)
     whole = bool(valid.all())
     tear = quad_tear(values, valid, whole)
     keep = _full_quads(valid, whole)
@@ -104,9 +114,7 @@ def build_grid_mesh(
     faces = _quads(index).reshape(-1, 4)
 
     vertices = _unproject(depth, values, rows, columns)
-    uv = np.empty((*valid.shape, 2), dtype=np.float32)
-    uv[..., 0] = ((columns + 0.5) / depth.width)[None, :]
-    uv[..., 1] = (1.0 - (rows + 0.5) / depth.height)[:, None]
+    uv = grid_uv(depth.width, depth.height, stride)
     pixels = rows[:, None] * np.int32(depth.width) + columns[None, :]
     colors = _take(image, stride, rows, columns)
     return GridMesh(

@@ -88,9 +88,7 @@ def run(
     picture, depth = stage(Stage.READ, lambda: _read(request.source, request.camera))
     notes = list(picture.notes)
     if depth is None:
-        engine: AbstractContextManager[Estimator] = nullcontext(estimator) if estimator is not None else stage(
-            Stage.LOAD, lambda: request.engine.open(cancel)
-        )
+        engine: AbstractContextManager[Estimator] = nullcontext(estimator) if estimator is not None else stage(Stage.LOAD, request.engine.open)
         with engine as opened:
             with course.stage(Stage.ESTIMATE):
                 # Not through `stage`: the engine knows how to be stopped, and is not to be closed beneath a run.

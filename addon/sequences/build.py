@@ -6,38 +6,32 @@ Nothing is stored per frame: one carrier reads its depth from the EXR of the mom
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
-import numpy.typing as npt
 
 from ... import __version__
 from ...engines.camera import CameraIntrinsics
-from ...engines.depth_map import SKY_THRESHOLD, DepthMap
+from ...engines.depth_map import DepthMap
 from ...engines.errors import DepthKindError, ImageError
-from ...engines.grid_mesh import GridMesh, build_grid_mesh, grid_positions
+from ...engines.grid_mesh import GridMesh, build_grid_mesh, grid_positions, grid_uv
 from ..axes import CAMERA_ROTATION, to_world
-from ..build import link_together, show_colours_exactly
+from ..build import link_together, set_cuts, set_points, show_colours_exactly
 from ..camera import check_renderable, match_render, set_background, set_clipping, set_intrinsics
 from ..carrier import add_faces, write_values
 from ..material import photo_material
 from ..nodes.inputs import MODIFIER_NAME, set_input
 from ..nodes.sequence import FRAME_UV, PHOTO_UV, QUAD_UV, sequence_group
-from ..options import BuildAs, BuildOptions, SkyMode
+from ..options import BuildAs, BuildOptions
+from ..prepare import SKY_BEHIND
+from ..provenance import Provenance, record_camera, write_provenance
 from ..transaction import all_or_nothing
 from .files import SequenceFiles
 from .playing import follow
 from .record import SequenceHeader, frame_path
-
-FloatArray = npt.NDArray[np.float32]
-
-# Points just overlap their neighbours, so that a surface seen from its own camera has no gaps.
-_POINT_OVERLAP = 0.75
-_SKY_BEHIND = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +143,7 @@ def _add_carrier(grid: GridMesh, files: SequenceFiles, name: str) -> bpy.types.M
     """Every pixel a vertex, every four a face, at the depth of the first frame; the modifier moves them from there."""
     header = files.header
     rays = to_world(grid.vertices)
-    photo_uv = _photo_uv(header)
+    photo_uv = grid_uv(header.width, header.height, header.stride).reshape(-1, 2)
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(rays))
     write_values(mesh.attributes["position"], "vector", rays * files.frame(0).depth.reshape(-1, 1))
@@ -164,32 +158,13 @@ def _add_carrier(grid: GridMesh, files: SequenceFiles, name: str) -> bpy.types.M
     return mesh
 
 
-def _photo_uv(header: SequenceHeader) -> FloatArray:
-    """Where the grid's pixels lie in the photo, float32 (V,2), u right and v up."""
-    rows, columns = grid_positions(header.height, header.stride), grid_positions(header.width, header.stride)
-    uv = np.empty((header.rows, header.columns, 2), dtype=np.float32)
-    uv[..., 0] = ((columns + 0.5) / header.width)[None, :]
-    uv[..., 1] = (1.0 - (rows + 0.5) / header.height)[:, None]
-    return uv.reshape(-1, 2)
-
-
 def _add_sliders(built: bpy.types.Object, files: SequenceFiles, depth_image: bpy.types.Image, options: BuildOptions, start_frame: int) -> Any:
     modifier: Any = built.modifiers.new(MODIFIER_NAME, "NODES")
     modifier.node_group = sequence_group()
-    camera = files.header.camera
-    for slider, value in {
-        "Tear": options.tear_of(camera, files.header.stride),
-        "Sky Cut": SKY_THRESHOLD if options.sky is SkyMode.OFF else 1.0,
-        "Sky Distance": files.farthest * _SKY_BEHIND if options.sky is SkyMode.FAR else 0.0,
-        "Depth Min": options.nearest or 0.0,
-        "Depth Max": options.farthest or 0.0,
-        "As Points": options.as_ is BuildAs.POINTS,
-        "Radius": options.radius,
-        "Pixel Size": files.header.stride / min(camera.fx, camera.fy) * _POINT_OVERLAP,
-        "Start Frame": start_frame,
-        "Frame Count": files.count,
-        "Depth Sequence": depth_image,
-    }.items():
+    header = files.header
+    set_cuts(modifier, options, header.camera, header.stride, files.farthest * SKY_BEHIND)
+    set_points(modifier, options, header.camera, header.stride)
+    for slider, value in {"Start Frame": start_frame, "Frame Count": files.count, "Depth Sequence": depth_image}.items():
         set_input(modifier, slider, value)
     return modifier
 
@@ -213,7 +188,7 @@ def _add_matched_camera(built: bpy.types.Object, files: SequenceFiles, photo: bp
     camera.parent = built
     camera.rotation_euler = CAMERA_ROTATION
     data: Any = camera.data
-    set_clipping(camera, files.nearest, files.farthest * _SKY_BEHIND)
+    set_clipping(camera, files.nearest, files.farthest * SKY_BEHIND)
     set_background(camera, photo)
     player.follow(data.background_images[0].image_user)
     return camera
@@ -228,32 +203,26 @@ def _record(
     depth_image: bpy.types.Image,
 ) -> None:
     """The memory of a build (:mod:`~..provenance`), and where the frames lie."""
-    header, conversion = files.header, files.header.conversion
-    about_camera = {"camera_source": str(header.camera_source), "camera": json.dumps(header.camera.to_json())}
-    record: dict[str, Any] = {
-        "version": __version__,
-        "model": header.model,
-        "kind": str(header.kind),
-        "unit": header.unit,
-        "scale": conversion.scale if conversion else 1.0,
-        "shift": conversion.shift if conversion else 0.0,
-        "scale_guessed": bool(conversion and conversion.guessed),
-        "as": str(options.as_),
-        "stride": header.stride,
-        "median_depth": float(np.median(files.frame(0).depth[files.frame(0).ground])) if files.frame(0).ground.any() else files.nearest,
-        "has_sky": header.has_sky,
-        "has_confidence": False,
-        "photo": photo,
-        "depth": depth_image,
-        "sequence": str(files.folder),
-        **about_camera,
-    }
-    if header.scale_note:
-        record["note"] = header.scale_note
-    for key, value in record.items():
-        built[f"depthbridge_{key}"] = value
-    for key, value in about_camera.items():
-        camera[f"depthbridge_{key}"] = value
+    header, first = files.header, files.frame(0)
+    known = Provenance(
+        version=__version__,
+        model=header.model,
+        kind=header.kind,
+        unit=header.unit,
+        camera=header.camera,
+        camera_source=header.camera_source,
+        as_=options.as_,
+        stride=header.stride,
+        conversion=header.conversion,
+        has_sky=header.has_sky,
+        has_confidence=False,
+        note=header.scale_note,
+        photo=photo,
+        depth=depth_image,
+    )
+    write_provenance(built, known, float(np.median(first.depth[first.ground])) if first.ground.any() else files.nearest)
+    built["depthbridge_sequence"] = str(files.folder)
+    record_camera(camera, header.camera, header.camera_source)
 
 
 def _is_animated(scene: bpy.types.Scene) -> bool:

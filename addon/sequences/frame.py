@@ -38,8 +38,7 @@ class FrameGrid:
         assert shape.kind is not DepthKind.DISPARITY
         rows, columns = grid_positions(shape.height, stride), grid_positions(shape.width, stride)
         grid = np.ix_(rows, columns)
-        known = shape.valid[grid] | (shape.sky_mask[grid] & shape.kind.holds(shape.values[grid]))
-        depth = np.where(known, shape.values[grid], np.float32(0)).astype(np.float32)
+        depth = np.where(shape.known[grid], shape.values[grid], np.float32(0)).astype(np.float32)
         return cls(depth, np.zeros_like(depth) if shape.sky is None else shape.sky[grid].astype(np.float32))
 
     @property

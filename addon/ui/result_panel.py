@@ -19,15 +19,10 @@ from ..provenance import Provenance, read_provenance
 from .panels import MAIN, SidebarPanel
 from .result_operators import built_object
 from .scale_operators import ScaleFromPoints
+from .work import CAMERA_WORDS
 from .wrapped import draw_wrapped
 
 _CUTS = ("Tear Edges", "Tear", "Sky Cut", "Sky Distance", "Confidence Cut", "Depth Min", "Depth Max")
-_CAMERAS = {
-    CameraSource.GIVEN: "given",
-    CameraSource.EXIF: "from EXIF",
-    CameraSource.MODEL: "by the model",
-    CameraSource.ASSUMED: "ASSUMED",
-}
 
 
 class ResultPanel(SidebarPanel, bpy.types.Panel):
@@ -137,7 +132,7 @@ def _draw_making(layout: Any, context: bpy.types.Context, known: Provenance) -> 
     if body is None:
         return
     gave = {DepthKind.METRIC: "metres", DepthKind.RELATIVE: "relative depth", DepthKind.DISPARITY: "disparity"}[known.kind]
-    camera = f"{known.camera.fov_vertical_deg:.1f}° vertical, {_CAMERAS.get(known.camera_source, str(known.camera_source))}"
+    camera = f"{known.camera.fov_vertical_deg:.1f}° vertical, {CAMERA_WORDS.get(known.camera_source, str(known.camera_source))}"
     unit = "metres" if known.unit == "m" else "no known unit"
     if known.as_ is BuildAs.RELIEF:
         unit = "the picture's longer side is 2 units"

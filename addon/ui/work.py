@@ -25,12 +25,13 @@ from .requests import Wanted
 
 Outcome = Ready | SequenceFiles
 
-_CAMERAS = {
-    CameraSource.GIVEN: "camera given",
-    CameraSource.EXIF: "camera from EXIF",
-    CameraSource.MODEL: "camera by the model",
-    CameraSource.ASSUMED: "camera ASSUMED",
+CAMERA_WORDS = {
+    CameraSource.GIVEN: "given",
+    CameraSource.EXIF: "from EXIF",
+    CameraSource.MODEL: "by the model",
+    CameraSource.ASSUMED: "ASSUMED",
 }
+"""Where a camera came from, as the user reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +128,4 @@ def _unit(prepared: Prepared) -> str:
 
 
 def _camera(camera: CameraIntrinsics, source: CameraSource) -> str:
-    return f"{_CAMERAS.get(source, 'camera')} {camera.fov_vertical_deg:.3g}°"
+    return f"camera {CAMERA_WORDS.get(source, str(source))} {camera.fov_vertical_deg:.3g}°"
