@@ -26,8 +26,8 @@ def command(capture: Path, out_folder: Path, model: str, device: str, force: boo
 
     from ..engines.engine import DepthEngine
     from ..engines.errors import CaptureError
-    from ..unity_bridge.annotate import FrameOutcome, annotate_capture
-    from ..unity_bridge.capture import Capture
+    from ..unity_bridge.captures.annotate import FrameOutcome, annotate_capture
+    from ..unity_bridge.captures.capture import Capture
 
     total = len(Capture.open(capture).frames)  # before a model is loaded for nothing
     console = Console(stderr=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..engines.depth_map import DepthMap
     from ..engines.engine import DepthEngine
-    from ..unity_bridge.capture import LoadedFrame
+    from ..unity_bridge.captures.capture import LoadedFrame
     from ..unity_bridge.results import FrameResult
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -136,9 +136,9 @@ def _capture_folder(out: Path, seed: int | None, console: Console) -> Path:
 
 def _distances(engine: DepthEngine, folder: Path, console: Console) -> Iterator[Row]:
     """Unity's door: every frame of the capture through a real socket, its answer beside the truth."""
-    from ..unity_bridge.capture import Capture
+    from ..unity_bridge.captures.capture import Capture
     from ..unity_bridge.client import DepthClient
-    from ..unity_bridge.server import BridgeServer
+    from ..unity_bridge.serving.server import BridgeServer
 
     capture = Capture.open(folder)
     with BridgeServer(engine, bind="tcp://127.0.0.1:0") as server, DepthClient(server.endpoint) as client:
@@ -153,7 +153,7 @@ def _distances(engine: DepthEngine, folder: Path, console: Console) -> Iterator[
 
 
 def _rows(image: str, loaded: LoadedFrame, result: FrameResult) -> Iterator[Row]:
-    from ..unity_bridge.annotate import measure_truth
+    from ..unity_bridge.captures.annotate import measure_truth
 
     truth = measure_truth(loaded)
     if truth is None:

@@ -25,8 +25,8 @@ def command(bind: str, model: str, device: str, max_in_flight: int, max_megapixe
     from ..engines.depth_map import DepthKind
     from ..engines.engine import DepthEngine
     from ..unity_bridge.errors import BridgeError
-    from ..unity_bridge.payloads import ServerLimits
-    from ..unity_bridge.server import BridgeServer, loopback_address
+    from ..unity_bridge.serving.payloads import ServerLimits
+    from ..unity_bridge.serving.server import BridgeServer, loopback_address
 
     loopback_address(bind)  # before a model is loaded for nothing
     limits = ServerLimits.for_pixels(max_megapixels * 1_000_000)

@@ -12,7 +12,7 @@ import pytest
 
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.model_paths import SHIPPED_MODELS
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bare_blender import BareBlender, bare_blender
 from support.extension import PLATFORM
 

@@ -21,7 +21,7 @@ from depthbridge.engines.errors import CancelledError
 from depthbridge.unity_bridge.client import DepthClient, RemoteEstimator
 from depthbridge.unity_bridge.errors import BridgeTimeoutError
 from depthbridge.unity_bridge.framing import Kind, pack_message, unpack_prefix
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support import onnx_models
 from support.bridge_peers import LOOPBACK, dealer, exchange
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.engines.errors import CameraError, CaptureError, OutputError
-from depthbridge.unity_bridge.annotate import annotate_capture
-from depthbridge.unity_bridge.capture import Capture, read_depth_exr
+from depthbridge.unity_bridge.captures.annotate import annotate_capture
+from depthbridge.unity_bridge.captures.capture import Capture, read_depth_exr
 from depthbridge.unity_bridge.errors import NoMetricDepthError
 
 HEIGHT, WIDTH = 24, 32

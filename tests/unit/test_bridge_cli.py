@@ -19,7 +19,7 @@ from depthbridge.engines import CameraIntrinsics, DepthKind
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.unity_bridge.client import DepthClient, RemoteEstimator
 from depthbridge.unity_bridge.errors import RefusedError
-from depthbridge.unity_bridge.measure import measure_objects
+from depthbridge.unity_bridge.measuring.measure import measure_objects
 from support import onnx_models
 
 COMMAND = [sys.executable, "-m", "depthbridge.cli.main"]

@@ -19,8 +19,8 @@ from depthbridge.engines.engine import DepthEngine
 from depthbridge.unity_bridge.client import DepthClient, RemoteEstimator
 from depthbridge.unity_bridge.errors import BridgeConnectionError, BridgeError, BridgeVersionError, RefusedError
 from depthbridge.unity_bridge.framing import Kind, pack_header, pack_message, pack_prefix, unpack_prefix
-from depthbridge.unity_bridge.payloads import ServerLimits
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.payloads import ServerLimits
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support import onnx_models
 from support.bridge_peers import LOOPBACK, dealer, exchange, impostor, stalling_line
 from support.known_depth import picture

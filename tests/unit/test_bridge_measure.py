@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.unity_bridge.errors import NoMetricDepthError
-from depthbridge.unity_bridge.measure import MaskObjects, measure_objects
+from depthbridge.unity_bridge.measuring.measure import MaskObjects, measure_objects
 from depthbridge.unity_bridge.results import ObjectResult
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from depthbridge.engines import CameraSource, DepthKind, DepthMap
 from depthbridge.unity_bridge.framing import PROTOCOL_VERSION, ErrorCode, Kind, pack_message, unpack_prefix
-from depthbridge.unity_bridge.headers import CAPABILITIES
 from depthbridge.unity_bridge.maps import LAYERS, OUTPUTS
-from depthbridge.unity_bridge.payloads import MASK_DTYPES, ServerLimits
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.headers import CAPABILITIES
+from depthbridge.unity_bridge.serving.payloads import MASK_DTYPES, ServerLimits
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bridge_peers import dealer, exchange
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -30,8 +30,8 @@ from depthbridge.unity_bridge.errors import (
     RefusedError,
 )
 from depthbridge.unity_bridge.framing import Kind, pack_message, pack_prefix, unpack_prefix
-from depthbridge.unity_bridge.payloads import ServerLimits
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.payloads import ServerLimits
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bridge_peers import LOOPBACK, dealer, exchange, impostor
 
 HEIGHT, WIDTH = 48, 64

@@ -17,7 +17,7 @@ from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.depth_map import DepthKind
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import DepthbridgeError
-from depthbridge.unity_bridge.server import BridgeServer
+from depthbridge.unity_bridge.serving.server import BridgeServer
 from support import onnx_models as models
 
 PICTURE = np.random.default_rng(0).integers(60, 200, (56, 84, 3), dtype=np.uint8)

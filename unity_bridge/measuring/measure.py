@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.camera import CameraIntrinsics, CameraSource
-from ..engines.depth_map import DepthKind, DepthMap
-from .errors import NoMetricDepthError
-from .results import ObjectResult, Position, Spread
+from ...engines.camera import CameraIntrinsics, CameraSource
+from ...engines.depth_map import DepthKind, DepthMap
+from ..errors import NoMetricDepthError
+from ..results import ObjectResult, Position, Spread
 
 Mask = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import zmq
 
-from .. import __version__
-from ..engines.estimator import Estimator
-from .errors import BridgeError
-from .framing import (
+from ... import __version__
+from ...engines.estimator import Estimator
+from ..errors import BridgeError
+from ..framing import (
     DEFAULT_ENDPOINT,
     MAX_HEADER_BYTES,
     MAX_REQUEST_ID_BYTES,
@@ -29,8 +29,8 @@ from .framing import (
     pack_header,
     unpack_prefix,
 )
+from ..maps import OUTPUTS
 from .headers import CAPABILITIES, PlainHeader, RequestError, parse_header
-from .maps import OUTPUTS
 from .payloads import MASK_DTYPES, ServerLimits, parse_infer
 from .worker import CANCELLED, InferWorker, Job, ReplyTo, error_header
 

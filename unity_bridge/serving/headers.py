@@ -11,9 +11,9 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from ..engines.camera import CameraIntrinsics
-from ..engines.errors import CameraError
-from .framing import MAX_HEADER_BYTES, ErrorCode
+from ...engines.camera import CameraIntrinsics
+from ...engines.errors import CameraError
+from ..framing import MAX_HEADER_BYTES, ErrorCode
 
 CAPABILITIES = ("raw_image", "integer_mask", "deadline", "depth_map", "camera_source", "cancel")
 """What ``requires`` may name in this version."""

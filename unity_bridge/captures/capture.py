@@ -24,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from ..engines.camera import CameraIntrinsics
-from ..engines.errors import CameraError, CaptureError
-from ..engines.images import decode_image
-from .measure import Mask
+from ...engines.camera import CameraIntrinsics
+from ...engines.errors import CameraError, CaptureError
+from ...engines.images import decode_image
+from ..measuring.measure import Mask
 
 ANNOTATIONS = "annotations.json"
 INTRINSICS = "camera_intrinsics.json"
@@ -161,7 +161,7 @@ def read_depth_exr(path: Path, width: int, height: int) -> npt.NDArray[np.float3
     """
     import cv2
 
-    from ..engines.export.exr import decode_exr
+    from ...engines.export.exr import decode_exr
 
     name = f"depth/{path.name}"
     try:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.atomic import atomic_path, make_folder
-from ..engines.depth_map import DepthKind, DepthMap
-from ..engines.errors import CameraError, CaptureError, ImageError, OutputError
-from ..engines.estimator import Estimator
+from ...engines.atomic import atomic_path, make_folder
+from ...engines.depth_map import DepthKind, DepthMap
+from ...engines.errors import CameraError, CaptureError, ImageError, OutputError
+from ...engines.estimator import Estimator
+from ..measuring.measure import measure_objects
+from ..results import ObjectResult
 from .capture import ANNOTATIONS, Capture, CaptureFrame, LoadedFrame
-from .measure import measure_objects
-from .results import ObjectResult
 
 OBJECT_FIELDS = (
     "pixel_count",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.camera import CameraIntrinsics, CameraSource
-from .framing import ErrorCode
+from ...engines.camera import CameraIntrinsics, CameraSource
+from ..framing import ErrorCode
+from ..maps import BYTES_PER_PIXEL, OUTPUTS
+from ..measuring.measure import Mask
 from .headers import InferHeader, Payload, RequestError, parse_header
-from .maps import BYTES_PER_PIXEL, OUTPUTS
-from .measure import Mask
 
 MASK_DTYPES = {"u8": "<u1", "u16": "<u2", "i32": "<i4", "u32": "<u4"}
 IMAGE_DTYPE = "u8"

@@ -14,17 +14,17 @@ from typing import Any
 import msgspec
 import zmq
 
-from ..engines.camera import CameraSource
-from ..engines.cancel import CancelToken
-from ..engines.depth_map import DepthMap
-from ..engines.errors import CancelledError, DepthbridgeError
-from ..engines.estimator import Estimator
-from .framing import ErrorCode, pack_header, pack_prefix
+from ...engines.camera import CameraSource
+from ...engines.cancel import CancelToken
+from ...engines.depth_map import DepthMap
+from ...engines.errors import CancelledError, DepthbridgeError
+from ...engines.estimator import Estimator
+from ..framing import ErrorCode, pack_header, pack_prefix
+from ..maps import map_to_wire
+from ..measuring.measure import MaskObjects, measure_objects, require_metric
+from ..results import StageTiming
 from .headers import RequestError
-from .maps import map_to_wire
-from .measure import MaskObjects, measure_objects, require_metric
 from .payloads import InferRequest, ServerLimits
-from .results import StageTiming
 
 _log = logging.getLogger(__name__)
 
