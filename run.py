@@ -6,6 +6,7 @@
     python3 run.py test [ARGS...]    lint, types and all tests; with ARGS, pytest with those
     python3 run.py extension ...     the zip that Blender installs: --platform linux-x64|windows-x64|macos-arm64; --help has more
     python3 run.py extension-repo    every zip with an index, a repository for Blender on any web server
+    python3 run.py unity-metas       writes the .meta files that the Unity package lacks (for who works on it)
     python3 run.py estimate ...      any other word is a sub-command of `depthbridge`
 
     --python 3.11|3.13       use this version (an environment of its own beside .venv)
@@ -28,7 +29,7 @@ import tempfile
 FITTING = ("3.13", "3.11")
 # Blender -> its Python, the extra that brings its module, and the folder of an environment that nothing else may share.
 BLENDERS = {"4.2": ("3.11", "blender42", ".venv-blender-4.2"), "4.5": ("3.11", "blender", None), "5.2": ("3.13", "blender", None)}
-PACKAGING = ("extension", "extension-repo")
+PACKAGING = ("extension", "extension-repo", "unity-metas")
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP = "depthbridge-install.json"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands ``extension`` and ``extension-repo`` of run.py."""
+"""The commands ``extension``, ``extension-repo`` and ``unity-metas`` of run.py."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..engines.errors import DepthbridgeError
 from . import pin
 from .extension import PLATFORMS, Variant, build, default_cache
 from .repository import build_repository
+from .unity_metas import PACKAGE, write
 from .wheels import RUNTIMES
 
 _OUT = click.option("--out", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Folder for the result.")
@@ -22,7 +23,10 @@ _WHEELS = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Packs the Blender extension. Wheels come through pip and are verified; Blender's own builder packs and judges the zip."""
+    """Packs the Blender extension and keeps the Unity package in order.
+
+    Wheels come through pip and are verified; Blender's own builder packs and judges the zip.
+    """
 
 
 @cli.command()
@@ -52,6 +56,13 @@ def extension(
 def extension_repo(platforms: tuple[str, ...], out: Path | None, cache: Path | None) -> None:
     """Every zip with Blender's index, to be put on any web server, into dist/extension-repo unless --out says otherwise."""
     print(build_repository(out or Path("dist", "extension-repo"), cache or default_cache(), platforms or PLATFORMS))
+
+
+@cli.command("unity-metas")
+def unity_metas() -> None:
+    """Write the .meta files that the Unity package lacks, and remove those whose file is gone; prints their paths."""
+    for path in write(PACKAGE):
+        print(path)
 
 
 def main() -> None:

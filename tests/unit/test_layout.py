@@ -116,7 +116,7 @@ def test_importing_the_client_needs_no_msgspec() -> None:
 
 def test_every_file_names_its_licence() -> None:
     wrong = []
-    for path in tracked("*.py", ".ci/run", "*.toml", "*.cs"):
+    for path in tracked("*.py", ".ci/run", "*.toml", "*.cs", "*.shader", "*.hlsl", "*.cginc", "*.css", "*.js"):
         relative = path.relative_to(ROOT)
         if relative.name == "pyproject.toml":
             continue
