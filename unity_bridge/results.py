@@ -1,19 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of an object, and of a frame: what :mod:`.measure` makes, what crosses the wire, what clients return."""
+"""What is said of an object, and of a frame: what `measuring/` makes, what crosses the wire, what clients return.
+
+Each type writes itself as JSON and reads that back. Lengths are in metres, or, where the frame's ``unit`` is ``relative``, in one scale that
+is unknown and the same in the whole frame.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..engines.depth_map import DepthKind, DepthMap
 
 _DECIMALS = 6
 """Micrometres: below what float32 depth holds beyond 8 m, and short to read."""
 
+PASSED_THROUGH = ("category", "bbox", "parent_id")
+"""What a request may say of an object and its answer repeats, verbatim."""
+
+ObjectId = int | str
+Vector = tuple[float, float, float]
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, _DECIMALS) for value in values]
+
+
+def _vector(values: Any) -> Vector:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One quantity over the valid pixels of an object, in metres. ``center`` is its value at the object's centre pixel."""
+    """One quantity over the measured pixels of an object. ``center`` is its value at the object's centre pixel."""
 
     center: float
     mean: float
@@ -31,7 +52,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A point in the camera's frame: metres, x right, y down, z forward (OpenCV)."""
+    """A point: in the camera's frame x right, y down, z forward (OpenCV), or in the world of the extrinsics that were sent."""
 
     x: float
     y: float
@@ -46,17 +67,45 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """The oriented box of an object's *visible* surface: what faces away is not in it.
+
+    ``axes`` are three unit vectors, the principal axes of the visible points, in the order of ``size``, which descends; the largest component
+    of each axis is positive, so that they need not be right-handed. ``size[i]`` is the full length along ``axes[i]``, ``center`` the middle of
+    the box.
+    """
+
+    center: Position
+    axes: tuple[Vector, Vector, Vector]
+    size: Vector
+
+    def to_json(self) -> dict[str, Any]:
+        return {"center": self.center.to_json(), "axes": [_rounded(axis) for axis in self.axes], "size": _rounded(self.size)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Extent:
+        first, second, third = (_vector(axis) for axis in data["axes"])
+        return cls(Position.from_json(data["center"]), (first, second, third), _vector(data["size"]))
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectResult:
     """One object of a mask.
 
-    ``id`` is its mask value, ``pixel_count`` counts its mask, ``valid_fraction`` (0..1) says how much of that has a depth.
-    ``distance`` is planar, along the optical axis; ``range`` is along each pixel's ray. ``center_px`` (u, v) is the middle of the
-    object's *centre pixel*: of its valid pixels the one nearest to the centroid of its mask (the centroid of a concave object lies
-    outside it). ``position`` is the surface point seen there, so ``position.z`` equals ``distance.center``. What cannot be told is
-    None, and ``reason`` says why.
+    ``id`` is the request's own, or its mask value; ``mask_value`` is None when the mask was coded by colour. ``record`` holds what the request
+    said of it and the answer repeats (:data:`PASSED_THROUGH`). ``pixel_count`` counts its mask, ``valid_fraction`` (0..1) says how much of that
+    has a depth, ``border_fraction`` (0..1) how much of its outline lies in the picture's outermost rows and columns: above 0 it may go on
+    outside. ``measured_pixel_count`` of its pixels were measured: all valid ones, or with ``eroded_px`` 1 those whose neighbours are all its
+    own, for at a silhouette two depths mix.
+
+    ``distance`` is planar, along the optical axis; ``range`` is along each pixel's ray. ``center_px`` (u, v) is the middle of the object's
+    *centre pixel*: of its measured pixels the one nearest to the centroid of its mask (the centroid of a concave object lies outside it).
+    ``position`` is the surface point seen there, so ``position.z`` equals ``distance.center``. The ``_world`` fields need extrinsics.
+    ``disparity`` stands in for all lengths where the map is one of disparity (larger is nearer). ``out_of_range``: the object is as far as the
+    model can say, or farther; None where the model states no end. What cannot be told is None, and ``reason`` says why.
     """
 
-    id: int
+    id: ObjectId
     pixel_count: int
     valid_fraction: float
     distance: Spread | None
@@ -64,23 +113,45 @@ class ObjectResult:
     position: Position | None
     center_px: tuple[float, float] | None
     reason: str | None = None
+    mask_value: int | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    measured_pixel_count: int = 0
+    border_fraction: float = 0.0
+    eroded_px: int = 0
+    disparity: Spread | None = None
+    position_world: Position | None = None
+    extent: Extent | None = None
+    extent_world: Extent | None = None
+    out_of_range: bool | None = None
+
+    @property
+    def category(self) -> Any:
+        """What the request called it, or None."""
+        return self.record.get("category")
 
     def to_json(self) -> dict[str, Any]:
-        """A mapping in the order of the protocol; ``reason`` only where there is one. No NaN: what is unknown is None."""
-        data: dict[str, Any] = {"id": self.id}
+        """A mapping in the order of the protocol; ``reason`` and ``disparity`` only where there is one. No NaN: what is unknown is None."""
+        data: dict[str, Any] = {"id": self.id, "mask_value": self.mask_value}
+        data.update({name: self.record[name] for name in PASSED_THROUGH if name in self.record})
         data.update(self.measured_json())
         return data
 
     def measured_json(self) -> dict[str, Any]:
-        """:meth:`to_json` without the id: what was measured."""
+        """:meth:`to_json` without the id, the mask value and what was passed through: what was measured."""
         data: dict[str, Any] = {
             "pixel_count": self.pixel_count,
+            "measured_pixel_count": self.measured_pixel_count,
             "valid_fraction": round(self.valid_fraction, _DECIMALS),
-            "distance": self.distance.to_json() if self.distance else None,
-            "range": self.range.to_json() if self.range else None,
-            "position": self.position.to_json() if self.position else None,
-            "center_px": list(self.center_px) if self.center_px else None,
+            "border_fraction": round(self.border_fraction, _DECIMALS),
+            "eroded_px": self.eroded_px,
         }
+        for name in ("distance", "range", "position", "position_world", "extent", "extent_world"):
+            value = getattr(self, name)
+            data[name] = None if value is None else value.to_json()
+        data["center_px"] = None if self.center_px is None else list(self.center_px)
+        if self.disparity is not None:
+            data["disparity"] = self.disparity.to_json()
+        data["out_of_range"] = self.out_of_range
         if self.reason is not None:
             data["reason"] = self.reason
         return data
@@ -88,17 +159,70 @@ class ObjectResult:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ObjectResult:
         """Read back :meth:`to_json`; unknown keys are ignored. Raises KeyError, TypeError or ValueError for anything else."""
-        distance, along_ray, position, center = (data[name] for name in ("distance", "range", "position", "center_px"))
+        center = data["center_px"]
+        out_of_range = data["out_of_range"]
         return cls(
-            id=int(data["id"]),
+            id=_object_id(data["id"]),
             pixel_count=int(data["pixel_count"]),
             valid_fraction=float(data["valid_fraction"]),
-            distance=Spread.from_json(distance) if distance is not None else None,
-            range=Spread.from_json(along_ray) if along_ray is not None else None,
-            position=Position.from_json(position) if position is not None else None,
+            distance=_spread_or_none(data["distance"]),
+            range=_spread_or_none(data["range"]),
+            position=_position_or_none(data["position"]),
             center_px=(float(center[0]), float(center[1])) if center is not None else None,
             reason=data.get("reason"),
+            mask_value=None if data["mask_value"] is None else int(data["mask_value"]),
+            record={name: data[name] for name in PASSED_THROUGH if name in data},
+            measured_pixel_count=int(data["measured_pixel_count"]),
+            border_fraction=float(data["border_fraction"]),
+            eroded_px=int(data["eroded_px"]),
+            disparity=_spread_or_none(data.get("disparity")),
+            position_world=_position_or_none(data["position_world"]),
+            extent=_extent_or_none(data["extent"]),
+            extent_world=_extent_or_none(data["extent_world"]),
+            out_of_range=None if out_of_range is None else bool(out_of_range),
         )
+
+
+def _object_id(value: Any) -> ObjectId:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError(f"an object's id is {value!r}")
+    return value
+
+
+def _spread_or_none(data: Any) -> Spread | None:
+    return None if data is None else Spread.from_json(data)
+
+
+def _position_or_none(data: Any) -> Position | None:
+    return None if data is None else Position.from_json(data)
+
+
+def _extent_or_none(data: Any) -> Extent | None:
+    return None if data is None else Extent.from_json(data)
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceFit:
+    """How a map was fitted to known distances: ``metres = scale * value``, or for disparity ``1 / metres = scale * value + shift``.
+
+    ``objects``: the ids that it was fitted to. ``residual_relative``: the largest \\|measured / known - 1\\| of them afterwards.
+    """
+
+    scale: float
+    shift: float | None
+    objects: tuple[ObjectId, ...]
+    residual_relative: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Scale and shift unrounded: they may be small."""
+        residual = round(self.residual_relative, _DECIMALS)
+        return {"scale": self.scale, "shift": self.shift, "objects": list(self.objects), "residual_relative": residual}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DistanceFit:
+        shift = data["shift"]
+        ids = tuple(_object_id(value) for value in data["objects"])
+        return cls(float(data["scale"]), None if shift is None else float(shift), ids, float(data["residual_relative"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +249,34 @@ class StageTiming:
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """The answer to one frame. ``unit`` is ``m``; ``camera_source`` says whose intrinsics: ``given``, ``model``, ``none``."""
+    """The answer to one frame.
+
+    ``kind``: of the model's map. ``unit``: ``m``, or ``relative``, of all lengths here. ``camera_source`` says whose intrinsics: ``given``,
+    ``exif``, ``model``, ``assumed``, ``none``. ``fit``: how known distances were used, or None. ``mask_flip_suspected``: the mask seems upside
+    down against the picture; None when the picture cannot tell. ``warnings`` are sentences. ``unlisted``: mask values that no object of the
+    request names (at most 100), ``unlisted_pixels`` counts the pixels of all such. ``batch``: how many frames the inference shared.
+    ``overlay`` (bytes of a PNG or JPEG file) and ``depth_map`` are there when they were asked for.
+    """
 
     model: str
+    kind: DepthKind
     unit: str
     camera_source: str
     width: int
     height: int
     objects: tuple[ObjectResult, ...]
     timing_ms: StageTiming
+    fit: DistanceFit | None = None
+    mask_flip_suspected: bool | None = None
+    warnings: tuple[str, ...] = ()
+    unlisted: tuple[int, ...] = ()
+    unlisted_pixels: int = 0
+    batch: int = 1
+    overlay: bytes | None = None
+    depth_map: DepthMap | None = None
 
-    def object(self, object_id: int) -> ObjectResult:
-        """The object of that mask value. Raises :class:`KeyError` when the mask has no such pixel."""
+    def object(self, object_id: ObjectId) -> ObjectResult:
+        """The object of that id. Raises :class:`KeyError` when the answer has none."""
         for item in self.objects:
             if item.id == object_id:
                 return item
@@ -146,12 +286,20 @@ class FrameResult:
     def from_json(cls, header: Mapping[str, Any]) -> FrameResult:
         """From the header of an ``ok`` reply. Raises KeyError, TypeError or ValueError when it is not one."""
         result = header["result"]
+        fit, flipped = result["fit"], result["mask_flip_suspected"]
         return cls(
             model=str(result["model"]),
+            kind=DepthKind(result["kind"]),
             unit=str(result["unit"]),
             camera_source=str(result["camera_source"]),
             width=int(result["width"]),
             height=int(result["height"]),
             objects=tuple(ObjectResult.from_json(item) for item in result["objects"]),
             timing_ms=StageTiming.from_json(header["timing_ms"]),
+            fit=None if fit is None else DistanceFit.from_json(fit),
+            mask_flip_suspected=None if flipped is None else bool(flipped),
+            warnings=tuple(str(text) for text in result["warnings"]),
+            unlisted=tuple(int(value) for value in result["unlisted"]),
+            unlisted_pixels=int(result["unlisted_pixels"]),
+            batch=int(header.get("batch", 1)),
         )
