@@ -205,9 +205,9 @@ class DepthClient:
         info = self._info or self.hello(cancel=cancel)
         self._require_maps(info)
         self._check_size(info, pixels.nbytes)
-        if width * height * BYTES_PER_PIXEL > info.max_answer_bytes:
+        if width * height * BYTES_PER_PIXEL["f32"] > info.max_answer_bytes:
             raise BridgeError(
-                f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL} bytes and the server at "
+                f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL['f32']} bytes and the server at "
                 f"{self._connection.endpoint} answers at most {info.max_answer_bytes}; send a smaller picture, or start the server with a "
                 "larger --max-megapixels."
             )

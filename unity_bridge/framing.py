@@ -15,13 +15,13 @@ from typing import Any
 
 MAGIC = b"DDST"
 PROTOCOL_MAJOR = 0
-PROTOCOL_MINOR = 2
+PROTOCOL_MINOR = 3
 PROTOCOL_VERSION = f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5577"
 
 MAX_REQUEST_ID_BYTES = 64
-MAX_HEADER_BYTES = 64 * 1024
-"""Of a request. The header of a reply carries the objects and may be longer."""
+MAX_HEADER_BYTES = 1024 * 1024
+"""Of a request: its objects and their colours are in it. The header of a reply may be longer."""
 
 _PREFIX = struct.Struct("<4sBBH")
 
@@ -44,6 +44,7 @@ class ErrorCode(StrEnum):
     BAD_FRAME = "bad_frame"
     BAD_HEADER = "bad_header"
     BAD_CAMERA = "bad_camera"
+    UNAUTHORIZED = "unauthorized"
     UNSUPPORTED = "unsupported"
     UNSUPPORTED_VERSION = "unsupported_version"
     UNSUPPORTED_ENCODING = "unsupported_encoding"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A depth map on the wire: what the header says of it, and the payload frames behind the header. numpy and the standard library only.
 
-Writing and reading stand side by side, so that what one end says the other understands: a map that crosses comes back bit for bit.
+Writing and reading stand side by side, so that what one end says the other understands: a map that crosses as f32 comes back bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,20 @@ import numpy.typing as npt
 from ..engines.camera import CameraIntrinsics, CameraSource
 from ..engines.depth_map import DepthKind, DepthMap, StageTimes
 
-OUTPUTS = ("objects", "depth")
+OUTPUTS = ("objects", "depth", "overlay")
 """What a request may ask for."""
 LAYERS = {"depth": "f32", "valid": "u8", "sky": "f32", "confidence": "f32"}
 """The payloads of a map, in their order, with their types; the last two only when the model has them."""
-BYTES_PER_PIXEL = 13
+DepthDtype = Literal["f32", "f16"]
+"""How a request wants the layers that are no bytes."""
+BYTES_PER_PIXEL = {"f32": 13, "f16": 7}
 """Of a map with all its layers: what an answer is reckoned at before anyone knows which the model has."""
+OVERLAY = "overlay"
+"""The payload of the picture with distances drawn into it: an encoded file, which passes through as it is."""
+OVERLAY_BYTES_PER_PIXEL = 4
+"""What it is reckoned at; a PNG of noise has three."""
 
-_DTYPES: dict[str, np.dtype[Any]] = {"f32": np.dtype("<f4"), "u8": np.dtype("u1")}
+_DTYPES: dict[str, np.dtype[Any]] = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "u8": np.dtype("u1")}
 _STAGES = ("preprocess", "infer", "postprocess")
 
 
@@ -36,10 +42,17 @@ class WireMap:
     layers: list[npt.NDArray[Any]]
 
 
-def map_to_wire(depth_map: DepthMap) -> WireMap:
-    """Nothing is copied that lies in memory as the wire wants it, so the map must not be changed until it is sent."""
+def map_to_wire(depth_map: DepthMap, dtype: DepthDtype = "f32") -> WireMap:
+    """Nothing is copied that lies in memory as the wire wants it, so the map must not be changed until it is sent.
+
+    With ``dtype`` ``f16`` the layers that are no bytes are rounded to 11 significant bits; what is deeper than 65504 becomes infinite and is
+    no longer valid, and what would be rounded to 0 likewise (below 3e-8), unless the map is of disparity, which may be 0.
+    """
     found = {"depth": depth_map.values, "valid": depth_map.valid, "sky": depth_map.sky, "confidence": depth_map.confidence}
-    layers = {name: _as_wire(layer, LAYERS[name]) for name, layer in found.items() if layer is not None}
+    types = {name: dtype if LAYERS[name] == "f32" else LAYERS[name] for name in LAYERS}
+    layers = {name: _as_wire(layer, types[name]) for name, layer in found.items() if layer is not None}
+    if dtype == "f16":
+        layers["valid"] = layers["valid"] * depth_map.kind.holds(layers["depth"])
     size = {"width": depth_map.width, "height": depth_map.height, "origin": "top_left"}
     stages = depth_map.stage_ms
     about = {
@@ -50,7 +63,7 @@ def map_to_wire(depth_map: DepthMap) -> WireMap:
         "extrinsics": None if depth_map.extrinsics is None else depth_map.extrinsics.tolist(),
         "stage_ms": None if stages is None else {name: round(getattr(stages, f"{name}_ms"), 3) for name in _STAGES},
     }
-    payloads = [{"name": name, "encoding": "raw", "dtype": LAYERS[name], "channels": 1, **size} for name in layers]
+    payloads = [{"name": name, "encoding": "raw", "dtype": types[name], "channels": 1, **size} for name in layers]
     return WireMap(about, payloads, list(layers.values()))
 
 
@@ -84,7 +97,25 @@ def map_from_wire(header: Mapping[str, Any], frames: Sequence[memoryview], width
 def _as_wire(layer: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     if layer.dtype == np.bool_:
         return np.ascontiguousarray(layer).view(np.uint8)
-    return np.ascontiguousarray(layer, dtype=_DTYPES[dtype])
+    with np.errstate(over="ignore"):  # infinity, as float32 would give it one range further
+        return np.ascontiguousarray(layer, dtype=_DTYPES[dtype])
+
+
+def overlay_payload(encoding: str, width: int, height: int) -> dict[str, Any]:
+    """The description of an overlay's file."""
+    size = {"width": width, "height": height, "origin": "top_left"}
+    return {"name": OVERLAY, "encoding": encoding, "dtype": "u8", "channels": 3, **size}
+
+
+def overlay_from_wire(header: Mapping[str, Any], frames: Sequence[memoryview]) -> bytes | None:
+    """The file of the overlay, as it came; None when the reply has none. Raises as :func:`map_from_wire`."""
+    payloads = header.get("payloads", ())
+    if len(payloads) != len(frames):
+        raise ValueError(f"{len(payloads)} payloads are described and {len(frames)} followed")
+    for payload, frame in zip(payloads, frames, strict=True):
+        if payload["name"] == OVERLAY:
+            return bytes(frame)
+    return None
 
 
 def _layers(payloads: Any, frames: Sequence[memoryview], width: int, height: int) -> dict[str, npt.NDArray[Any]]:
@@ -96,13 +127,14 @@ def _layers(payloads: Any, frames: Sequence[memoryview], width: int, height: int
         name = payload["name"]
         if name not in LAYERS:
             continue
-        described = tuple(payload.get(key) for key in ("dtype", "encoding", "channels", "origin", "width", "height"))
-        if described != (LAYERS[name], "raw", 1, "top_left", width, height):
-            raise ValueError(f"the {name} map is described as {described} for an image of {width}x{height}")
-        dtype = _DTYPES[LAYERS[name]]
+        code, *described = (payload.get(key) for key in ("dtype", "encoding", "channels", "origin", "width", "height"))
+        half = code == "f16" and LAYERS[name] == "f32"
+        if not (code == LAYERS[name] or half) or described != ["raw", 1, "top_left", width, height]:
+            raise ValueError(f"the {name} map is described as {code} {described} for an image of {width}x{height}")
+        dtype = _DTYPES[code]
         if frame.nbytes != width * height * dtype.itemsize:
             raise ValueError(f"the {name} map has {frame.nbytes} bytes")
         # A small frame may lie unaligned in ZeroMQ's buffer; a large one never does.
         layer = np.require(np.frombuffer(frame, dtype), requirements=["ALIGNED", "WRITEABLE"]).reshape(height, width)
-        found[name] = layer if dtype.isnative else layer.astype(dtype.newbyteorder("="))
+        found[name] = layer.astype(np.float32) if half else layer if dtype.isnative else layer.astype(dtype.newbyteorder("="))
     return found

@@ -7,18 +7,41 @@ Unknown keys are ignored (a newer client may send more); what a client cannot do
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from ...engines.camera import CameraIntrinsics
 from ...engines.errors import CameraError
 from ..framing import MAX_HEADER_BYTES, ErrorCode
 
-CAPABILITIES = ("raw_image", "integer_mask", "deadline", "depth_map", "camera_source", "cancel")
+CAPABILITIES = (
+    "raw_image",
+    "encoded_image",
+    "integer_mask",
+    "colour_mask",
+    "objects",
+    "extrinsics",
+    "known_distances",
+    "overlay",
+    "depth_f16",
+    "deadline",
+    "depth_map",
+    "camera_source",
+    "cancel",
+    "bye",
+)
 """What ``requires`` may name in this version."""
 
+_ROTATION_TOLERANCE = 1e-3
+# A million kilometres: a number beyond this is a mistake.
+_FARTHEST_M = 1e9
+
 _Side = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+_Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_Row = tuple[float, float, float, float]
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
@@ -35,22 +58,26 @@ class RequestError(Exception):
 class Payload(msgspec.Struct, frozen=True):
     """How the bytes of one payload frame are to be read.
 
-    ``origin`` has no default: a mask that is flipped against its image still gives plausible numbers.
+    ``origin`` has no default: a mask that is flipped against its image still gives plausible numbers. ``dtype``, ``channels``, ``order``
+    and ``stride`` are those of raw pixels; an encoded file says its own.
     """
 
     name: str
-    dtype: str
     width: _Side
     height: _Side
     origin: Literal["top_left", "bottom_left"]
+    dtype: str | None = None
     encoding: str = "raw"
-    channels: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
-    stride: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    channels: int = 1
+    order: Literal["rgb", "bgr"] = "rgb"
+    ids: Literal["value", "colour"] = "value"
+    stride: int | None = None
     colour: str = "srgb"
 
 
 class CameraHeader(msgspec.Struct, frozen=True):
-    """Pixels of the image sent, edge convention; the principal point defaults to the centre, the size to the image's."""
+    """Pixels of the image sent, edge convention; the principal point defaults to the centre, the size to the image's. ``extrinsics``:
+    world to camera, rows of [R | t], metres."""
 
     fx: float
     fy: float
@@ -58,6 +85,7 @@ class CameraHeader(msgspec.Struct, frozen=True):
     cy: float | None = None
     width: int | None = None
     height: int | None = None
+    extrinsics: tuple[_Row, _Row, _Row] | None = None
 
     def intrinsics(self, width: int, height: int) -> CameraIntrinsics:
         """The camera of an image of that size. Raises :class:`RequestError`: ``size_mismatch`` or ``bad_camera``."""
@@ -74,20 +102,58 @@ class CameraHeader(msgspec.Struct, frozen=True):
         except CameraError as error:
             raise RequestError(ErrorCode.BAD_CAMERA, str(error)) from error
 
+    def pose(self) -> npt.NDArray[np.float64] | None:
+        """The extrinsics (3,4), or None. Raises :class:`RequestError` ``bad_camera`` for a matrix that turns and moves and does more."""
+        if self.extrinsics is None:
+            return None
+        matrix = np.array(self.extrinsics, dtype=np.float64)
+        if not np.abs(matrix).max() <= _FARTHEST_M:
+            raise RequestError(ErrorCode.BAD_CAMERA, f"The camera's extrinsics hold {np.abs(matrix).max():g}; give metres, at most {_FARTHEST_M:g}.")
+        rotation = matrix[:, :3]
+        error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+        if error > _ROTATION_TOLERANCE:
+            raise RequestError(
+                ErrorCode.BAD_CAMERA,
+                f"The camera's extrinsics are not a rotation and a translation (their 3x3 part is {error:.3g} off orthonormal); send world to "
+                "camera without scale: in Unity diag(1,-1,-1) * camera.worldToCameraMatrix, the upper three rows.",
+            )
+        return matrix
 
-class PlainHeader(msgspec.Struct, frozen=True):
+
+class ObjectHeader(msgspec.Struct, frozen=True):
+    """One of ``objects``. What is only passed through is any JSON."""
+
+    mask_value: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)] | None = None
+    colour: Annotated[tuple[_Byte, ...], msgspec.Meta(min_length=3, max_length=4)] | None = None
+    id: int | str | None = None
+    category: Any = msgspec.UNSET
+    bbox: Any = msgspec.UNSET
+    parent_id: Any = msgspec.UNSET
+    known_distance_m: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class TokenHeader(msgspec.Struct, frozen=True):
+    """Of every kind: what a server with a token looks at first."""
+
+    token: str | None = None
+
+
+class PlainHeader(TokenHeader, frozen=True):
     """Of all kinds but infer."""
 
     requires: list[str] = []
 
 
-class InferHeader(msgspec.Struct, frozen=True):
+class InferHeader(TokenHeader, frozen=True, kw_only=True):
     """Of infer. ``deadline_ms`` counts from the moment the server received the request; ``camera_source`` is how the client knows its camera."""
 
     payloads: list[Payload]
     outputs: tuple[str, ...] = ("objects",)
+    objects: list[ObjectHeader] | None = None
     camera: CameraHeader | None = None
     camera_source: Literal["given", "exif", "assumed"] | None = None
+    depth_dtype: Literal["f32", "f16"] = "f32"
+    overlay_encoding: Literal["png", "jpeg"] = "jpeg"
     model: str | None = None
     deadline_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
     requires: list[str] = []
@@ -105,9 +171,9 @@ def parse_header(raw: bytes, struct: type[_Struct]) -> _Struct:
         raise RequestError(ErrorCode.BAD_HEADER, _why_not_json(raw, error)) from error
     missing = [name for name in getattr(header, "requires", ()) if name not in CAPABILITIES]
     if missing:
+        named = ", ".join(name[:40] for name in missing[:4])
         raise RequestError(
-            ErrorCode.UNSUPPORTED,
-            f"The request requires {', '.join(missing[:4])}, which this server does not have; it has {', '.join(CAPABILITIES)}.",
+            ErrorCode.UNSUPPORTED, f"The request requires {named}, which this server does not have; it has {', '.join(CAPABILITIES)}."
         )
     return header
 

@@ -5,29 +5,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from ...engines.camera import CameraIntrinsics, CameraSource
 from ..framing import ErrorCode
-from ..maps import BYTES_PER_PIXEL, OUTPUTS
-from ..measuring.measure import Mask
-from .headers import InferHeader, Payload, RequestError, parse_header
+from ..maps import BYTES_PER_PIXEL, OUTPUTS, OVERLAY_BYTES_PER_PIXEL
+from ..measuring.records import ObjectRecord
+from ..results import PASSED_THROUGH
+from .colours import Colours
+from .headers import InferHeader, ObjectHeader, Payload, RequestError, parse_header
+from .pictures import ENCODINGS, IMAGE_DTYPE, MASK_DTYPES, MASK_IDS, Picture, image_pixels, mask_colours, mask_values
 
-MASK_DTYPES = {"u8": "<u1", "u16": "<u2", "i32": "<i4", "u32": "<u4"}
-IMAGE_DTYPE = "u8"
+__all__ = ["ENCODINGS", "MASK_DTYPES", "MASK_IDS", "DecodedMask", "InferRequest", "Picture", "ServerLimits", "parse_infer"]
+
 _KNOWN = ("image", "mask")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
     """What one request may cost. ``max_message_bytes`` bounds all frames of it together, and each one; ``max_answer_bytes`` the maps that
-    come back. Both let the largest picture through: RGB has 3 bytes a pixel, a map with all its layers 13."""
+    come back. Both let the largest picture through: RGBA has 4 bytes a pixel, a map with all its layers and an overlay 17."""
 
-    max_message_bytes: int = 128 * 1024 * 1024
-    max_answer_bytes: int = 512 * 1024 * 1024
+    max_message_bytes: int = 160 * 1024 * 1024
+    max_answer_bytes: int = 640 * 1024 * 1024
     max_frames: int = 16
     max_pixels: int = 36_000_000
     max_objects: int = 4096
@@ -37,58 +41,113 @@ class ServerLimits:
         """For pictures of up to so many pixels: the usual limits, or as much more as RGBA and a whole map of such a picture take."""
         usual = cls()
         return cls(
-            max_message_bytes=max(usual.max_message_bytes, 4 * max_pixels + 1024 * 1024),
-            max_answer_bytes=max(usual.max_answer_bytes, BYTES_PER_PIXEL * max_pixels),
+            max_message_bytes=max(usual.max_message_bytes, 4 * max_pixels + 2 * 1024 * 1024),
+            max_answer_bytes=max(usual.max_answer_bytes, (BYTES_PER_PIXEL["f32"] + OVERLAY_BYTES_PER_PIXEL) * max_pixels),
             max_pixels=max_pixels,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One payload: its description and its bytes as they arrived, not copied."""
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedMask:
+    """Upright integers (H,W), contiguous; 0 is background. ``unlisted_pixels`` of a colour-coded one: how many had a colour, not black, that
+    no object names; None where ids are values, which measuring counts."""
 
-    payload: Payload
-    data: memoryview
+    values: npt.NDArray[Any]
+    unlisted_pixels: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class InferRequest:
-    """A validated request. There is a ``mask`` exactly when objects are asked for, and a depth map is wanted when ``depth`` is True."""
+    """A validated request. There is a ``mask`` exactly when objects are asked for.
+
+    ``objects``: those that the request names, in its order; None: every value in the mask. ``colours``: of a colour-coded mask, whose
+    decoded values are then the objects' places from 1. ``extrinsics``: float64 (3,4), world to camera, metres, or None. ``outputs``: of
+    ``objects``, ``depth``, ``overlay``.
+    """
 
     image: Picture
     mask: Picture | None
-    depth: bool
+    outputs: frozenset[str]
     camera: CameraIntrinsics | None
     camera_source: CameraSource
+    extrinsics: npt.NDArray[np.float64] | None
+    objects: tuple[ObjectRecord, ...] | None
+    colours: Colours | None
+    depth_dtype: Literal["f32", "f16"]
+    overlay_encoding: Literal["png", "jpeg"]
     deadline_s: float | None
 
+    @property
+    def depth(self) -> bool:
+        """Whether the depth map is wanted."""
+        return "depth" in self.outputs
+
+    @property
+    def overlay(self) -> bool:
+        """Whether the picture with distances drawn into it is wanted."""
+        return "overlay" in self.outputs
+
     def decode_image(self) -> npt.NDArray[np.uint8]:
-        """Upright RGB, uint8 (H,W,3), contiguous."""
-        import cv2  # here, because a server answers hello long before it needs it
+        """Upright RGB, uint8 (H,W,3), contiguous. Raises :class:`RequestError` for a file that is not what was described."""
+        return image_pixels(self.image)
 
-        rows = _rows(self.image, "<u1")
-        # Dropping alpha row by row is ten times slower in numpy than OpenCV's conversion.
-        rgb = np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGBA2RGB), dtype=np.uint8) if rows.shape[2] == 4 else rows
-        return np.ascontiguousarray(_upright(self.image, rgb))
-
-    def decode_mask(self) -> Mask | None:
-        """Upright integer ids (H,W), contiguous; None when no objects are asked for."""
+    def decode_mask(self) -> DecodedMask | None:
+        """The mask; None when no objects are asked for. Raises :class:`RequestError` for a file that is not what was described."""
         if self.mask is None:
             return None
-        rows = _rows(self.mask, MASK_DTYPES[self.mask.payload.dtype])[..., 0]
-        return np.ascontiguousarray(_upright(self.mask, rows))
+        if self.colours is None:
+            return DecodedMask(mask_values(self.mask), None)
+        order = self.mask.payload.order if self.mask.payload.encoding == "raw" else "rgb"
+        return DecodedMask(*self.colours.look_up(mask_colours(self.mask), order))
 
 
 def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, limits: ServerLimits) -> InferRequest:
     """Check a request against itself, this server and its limits. Raises :class:`RequestError` with one sentence."""
     infer = parse_header(header, InferHeader)
     if infer.model is not None and infer.model != model_id:
-        raise RequestError(ErrorCode.UNKNOWN_MODEL, f"This server has the model {model_id}, not {infer.model!r}.")
+        raise RequestError(ErrorCode.UNKNOWN_MODEL, f"This server has the model {model_id}, not {infer.model[:80]!r}.")
     _check_outputs(infer)
     found = _match(infer.payloads, payloads, limits)
     image, mask = found.get("image"), found.get("mask")
     if image is None:
         raise RequestError(ErrorCode.BAD_HEADER, "There is no image payload; send one.")
+    _check_mask(infer, mask, image.payload)
+    width, height = image.payload.width, image.payload.height
+    _check_answer(infer, width * height, limits, f"{width}x{height}")
+    coded = mask is not None and mask.payload.ids == "colour"
+    return InferRequest(
+        image=image,
+        mask=mask,
+        outputs=frozenset(infer.outputs),
+        camera=infer.camera.intrinsics(width, height) if infer.camera is not None else None,
+        camera_source=CameraSource(infer.camera_source or "given"),
+        extrinsics=infer.camera.pose() if infer.camera is not None else None,
+        objects=_objects(infer.objects, coded, limits),
+        colours=Colours.of([item.colour for item in infer.objects or () if item.colour is not None]) if coded else None,
+        depth_dtype=infer.depth_dtype,
+        overlay_encoding=infer.overlay_encoding,
+        deadline_s=infer.deadline_ms / 1000.0 if infer.deadline_ms is not None else None,
+    )
+
+
+# ---- the header against itself ---------------------------------------------------------------------------------
+
+
+def _check_outputs(infer: InferHeader) -> None:
+    unknown = [name for name in infer.outputs if name not in OUTPUTS]
+    if unknown:
+        raise RequestError(
+            ErrorCode.UNSUPPORTED, f"The output {unknown[0][:40]!r} is not known; this version answers {', '.join(OUTPUTS)}."
+        )
+    if not infer.outputs:
+        raise RequestError(ErrorCode.BAD_HEADER, f"The list of outputs is empty; ask for {', '.join(OUTPUTS)}, or leave it out.")
+    if "overlay" in infer.outputs and "objects" not in infer.outputs:
+        raise RequestError(ErrorCode.BAD_HEADER, "An overlay shows the objects, and none are asked for; add objects to outputs.")
+    if infer.camera_source is not None and infer.camera is None:
+        raise RequestError(ErrorCode.BAD_HEADER, "There is a camera_source without a camera; send the camera, or leave both out.")
+
+
+def _check_mask(infer: InferHeader, mask: Picture | None, image: Payload) -> None:
     if (mask is None) == ("objects" in infer.outputs):
         raise RequestError(
             ErrorCode.BAD_HEADER,
@@ -96,39 +155,62 @@ def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, li
             if mask is None
             else "There is a mask payload, and no objects are asked for; add objects to outputs, or leave the mask out.",
         )
-    width, height = image.payload.width, image.payload.height
-    if mask is not None and (mask.payload.width, mask.payload.height) != (width, height):
+    if mask is None:
+        if infer.objects is not None:
+            raise RequestError(ErrorCode.BAD_HEADER, "There are objects without a mask, and none are asked for; leave them out.")
+        return
+    if (mask.payload.width, mask.payload.height) != (image.width, image.height):
         raise RequestError(
             ErrorCode.SIZE_MISMATCH,
-            f"The mask is {mask.payload.width}x{mask.payload.height} and the image {width}x{height}; render both at one size.",
+            f"The mask is {mask.payload.width}x{mask.payload.height} and the image {image.width}x{image.height}; render both at one size.",
         )
-    depth = "depth" in infer.outputs
-    if depth and width * height * BYTES_PER_PIXEL > limits.max_answer_bytes:
+    if mask.payload.ids == "colour" and infer.objects is None:
+        raise RequestError(ErrorCode.BAD_HEADER, "The mask is colour-coded and there is no list of objects; send objects with their colours.")
+
+
+def _check_answer(infer: InferHeader, pixels: int, limits: ServerLimits, size: str) -> None:
+    needed = 0
+    if "depth" in infer.outputs:
+        needed += pixels * BYTES_PER_PIXEL[infer.depth_dtype]
+    if "overlay" in infer.outputs:
+        needed += pixels * OVERLAY_BYTES_PER_PIXEL
+    if needed > limits.max_answer_bytes:
+        what = " and ".join(name for name in ("depth map", "overlay") if name.split()[0] in infer.outputs)
         raise RequestError(
             ErrorCode.TOO_LARGE,
-            f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL} bytes; this server answers at most "
-            f"{limits.max_answer_bytes}: send a smaller picture, or start the server with a larger --max-megapixels.",
+            f"The {what} of {size} pixels may need {needed} bytes; this server answers at most {limits.max_answer_bytes}: send a smaller "
+            "picture, or start the server with a larger --max-megapixels.",
         )
-    return InferRequest(
-        image=image,
-        mask=mask,
-        depth=depth,
-        camera=infer.camera.intrinsics(width, height) if infer.camera is not None else None,
-        camera_source=CameraSource(infer.camera_source or "given"),
-        deadline_s=infer.deadline_ms / 1000.0 if infer.deadline_ms is not None else None,
-    )
 
 
-def _check_outputs(infer: InferHeader) -> None:
-    unknown = [name for name in infer.outputs if name not in OUTPUTS]
-    if unknown:
-        raise RequestError(
-            ErrorCode.UNSUPPORTED, f"The output {unknown[0][:40]!r} is not known; this version answers {' and '.join(OUTPUTS)}."
-        )
-    if not infer.outputs:
-        raise RequestError(ErrorCode.BAD_HEADER, f"The list of outputs is empty; ask for {' or '.join(OUTPUTS)}, or leave it out.")
-    if infer.camera_source is not None and infer.camera is None:
-        raise RequestError(ErrorCode.BAD_HEADER, "There is a camera_source without a camera; send the camera, or leave both out.")
+def _objects(items: list[ObjectHeader] | None, coded: bool, limits: ServerLimits) -> tuple[ObjectRecord, ...] | None:
+    if items is None:
+        return None
+    if len(items) > limits.max_objects:
+        raise RequestError(ErrorCode.TOO_LARGE, f"The request names {len(items)} objects; this server measures at most {limits.max_objects}.")
+    found: list[ObjectRecord] = []
+    ids: set[int | str] = set()
+    values: set[int] = set()
+    for place, item in enumerate(items, 1):
+        which = f"Object {place} of the list"
+        given, other = (item.colour, item.mask_value) if coded else (item.mask_value, item.colour)
+        if given is None or other is not None:
+            wanted = "a colour and no mask_value, as the mask is colour-coded" if coded else "a mask_value and no colour, as the mask holds values"
+            raise RequestError(ErrorCode.BAD_HEADER, f"{which} needs {wanted}.")
+        value = place if coded or item.mask_value is None else item.mask_value
+        named = value if item.id is None else item.id
+        if value in values or named in ids:
+            what = f"mask_value {value}" if value in values else f"id {str(named)[:40]!r}" if isinstance(named, str) else f"id {named}"
+            raise RequestError(ErrorCode.BAD_HEADER, f"{which} has the {what} of an earlier one; give each object its own.")
+        values.add(value)
+        ids.add(named)
+        sent = {name: getattr(item, name) for name in PASSED_THROUGH}
+        record = {name: raw for name, raw in sent.items() if raw is not msgspec.UNSET}
+        found.append(ObjectRecord(named, value, record, item.known_distance_m, coded))
+    return tuple(found)
+
+
+# ---- payloads --------------------------------------------------------------------------------------------------
 
 
 def _match(described: Sequence[Payload], payloads: Sequence[memoryview], limits: ServerLimits) -> dict[str, Picture]:
@@ -145,47 +227,50 @@ def _match(described: Sequence[Payload], payloads: Sequence[memoryview], limits:
             )
         if payload.name in found:
             raise RequestError(ErrorCode.BAD_HEADER, f"The payload {payload.name!r} is described twice.")
+        _check_pixels(payload, limits)
         _check_encoding(payload)
-        _check_size(payload, len(buffer), limits)
+        if payload.encoding == "raw":
+            _check_bytes(payload, buffer.nbytes)
         found[payload.name] = Picture(payload, buffer)
     return found
 
 
 def _check_encoding(payload: Payload) -> None:
+    def refuse(text: str) -> RequestError:
+        return RequestError(ErrorCode.UNSUPPORTED_ENCODING, text)
+
+    if payload.encoding not in ENCODINGS:
+        raise refuse(f"The {payload.name} is encoded as {payload.encoding[:40]!r}; send {', '.join(ENCODINGS)}.")
+    if payload.name == "image" and payload.colour != "srgb":
+        raise refuse(f"The image's colour is {payload.colour[:40]!r}; send sRGB-encoded bytes (srgb).")
+    if payload.encoding == "jpeg" and payload.name == "mask":
+        raise refuse("The mask is a JPEG file, which mixes neighbouring ids into new ones; send it raw or as PNG.")
     if payload.encoding != "raw":
-        raise RequestError(
-            ErrorCode.UNSUPPORTED_ENCODING, f"The {payload.name} is encoded as {payload.encoding[:40]!r}; send raw pixels (raw)."
-        )
+        return
+    if payload.dtype is None:
+        raise RequestError(ErrorCode.BAD_HEADER, f"The {payload.name} is raw and has no dtype; say what its numbers are, u8 for instance.")
+    has = f"has {payload.channels} channels of {payload.dtype[:40]}"
     if payload.name == "image":
         if payload.dtype != IMAGE_DTYPE or payload.channels not in (3, 4):
-            raise RequestError(
-                ErrorCode.UNSUPPORTED_ENCODING,
-                f"The image has {payload.channels} channels of {payload.dtype[:40]}; send RGB or RGBA as u8 (3 or 4 channels).",
-            )
-        if payload.colour != "srgb":
-            raise RequestError(
-                ErrorCode.UNSUPPORTED_ENCODING, f"The image's colour is {payload.colour[:40]!r}; send sRGB-encoded bytes (srgb)."
-            )
+            raise refuse(f"The image {has}; send RGB or RGBA as u8 (3 or 4 channels).")
+    elif payload.ids == "colour":
+        if payload.dtype != IMAGE_DTYPE or payload.channels not in (3, 4):
+            raise refuse(f"The mask is colour-coded and {has}; send RGB or RGBA as u8 (3 or 4 channels).")
     elif payload.dtype not in MASK_DTYPES or payload.channels != 1:
-        raise RequestError(
-            ErrorCode.UNSUPPORTED_ENCODING,
-            f"The mask has {payload.channels} channels of {payload.dtype[:40]}; send 1 channel of ids as {', '.join(MASK_DTYPES)}.",
-        )
+        raise refuse(f"The mask {has}; send 1 channel of ids as {', '.join(MASK_DTYPES)}, or ids: colour.")
 
 
-def _pixel_bytes(payload: Payload) -> int:
-    return payload.channels * np.dtype(MASK_DTYPES[payload.dtype]).itemsize
-
-
-def _check_size(payload: Payload, size: int, limits: ServerLimits) -> None:
-    pixels = payload.width * payload.height
-    if pixels > limits.max_pixels:
+def _check_pixels(payload: Payload, limits: ServerLimits) -> None:
+    if payload.width * payload.height > limits.max_pixels:
         raise RequestError(
             ErrorCode.TOO_LARGE,
             f"The {payload.name} has {payload.width}x{payload.height} pixels and this server takes at most {limits.max_pixels}; send a "
             "smaller one, or start the server with a larger --max-megapixels.",
         )
-    row = payload.width * _pixel_bytes(payload)
+
+
+def _check_bytes(payload: Payload, size: int) -> None:
+    row = payload.width * payload.channels * np.dtype(MASK_DTYPES[payload.dtype or ""]).itemsize
     stride = row if payload.stride is None else payload.stride
     if stride < row:
         raise RequestError(
@@ -198,17 +283,3 @@ def _check_size(payload: Payload, size: int, limits: ServerLimits) -> None:
             f"The {payload.name} has {size} bytes and {payload.width}x{payload.height} pixels with {stride} bytes per row "
             f"need {stride * payload.height}.",
         )
-
-
-def _rows(picture: Picture, dtype: str) -> npt.NDArray[Any]:
-    """The pixels as they lie in the buffer, (H,W,C), not copied."""
-    payload, item = picture.payload, np.dtype(dtype)
-    pixel = item.itemsize * payload.channels
-    stride = payload.width * pixel if payload.stride is None else payload.stride
-    return np.ndarray(
-        (payload.height, payload.width, payload.channels), dtype=item, buffer=picture.data, strides=(stride, pixel, item.itemsize)
-    )
-
-
-def _upright(picture: Picture, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return rows[::-1] if picture.payload.origin == "bottom_left" else rows

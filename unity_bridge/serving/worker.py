@@ -197,7 +197,7 @@ class InferWorker:
         mask = request.decode_mask()
         if mask is None:
             return None
-        objects = MaskObjects.of(mask)
+        objects = MaskObjects.of(mask.values)
         if len(objects.ids) > self._limits.max_objects:
             raise RequestError(
                 ErrorCode.TOO_LARGE,
