@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -16,29 +16,25 @@ import numpy.typing as npt
 from .camera import CameraIntrinsics, CameraSource
 from .cancel import CancelToken, call_stoppable
 from .depth_map import SKY_THRESHOLD, DepthKind, DepthMap, StageTimes
-from .errors import CameraError, ModelError
+from .errors import CameraError
 from .images import DecodedImage
 from .model_spec import InputPolicy, ModelSpec
 from .model_store import resolve
+from .network import Network, NetworkAnswer
 from .postprocess import (
-    as_map,
     canonical_to_metres,
     fill_sky,
     predicted_camera,
     predicted_pose,
     to_source_size,
 )
-from .preprocess import InputPlan, check_image, make_tensor, plan_input
+from .preprocess import InputPlan, check_image
 from .recognise import Recognised, recognise
 from .runtime import Runtime
 from .runtime_onnx import OnnxRuntime
-from .signature import Layout
 
 _FloatMap = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8] | DecodedImage
-
-# Sizes (height, width) that published exports were traced at, tried in turn when a graph runs at none but its own.
-_TRACE_SIZES = ((280, 504), (504, 504), (378, 504), (336, 504), (518, 518))
 
 NO_CAMERA_NOTE = (
     "The model needs the focal length to give metres, and none is known: the depth is relative. "
@@ -62,31 +58,17 @@ class EngineInfo:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Raw:
-    """A network's answer, at its own size, with the plan of its input."""
-
-    plan: InputPlan
-    depth: _FloatMap
-    sky: _FloatMap | None
-    confidence: _FloatMap | None
-    intrinsics: npt.NDArray[np.generic] | None
-    extrinsics: npt.NDArray[np.generic] | None
-
-
 class DepthEngine:
     """A model on a runtime. Use it as a context manager, or call :meth:`close`."""
 
     def __init__(self, runtime: Runtime, recognised: Recognised, path: Path, policy: InputPolicy | None = None) -> None:
         self._runtime = runtime
         self._spec = recognised.spec
-        self._signature = recognised.signature
         self._evidence = recognised.evidence
         self._path = path
         self._policy = policy or recognised.spec.input
-        self._notes: dict[str, None] = dict.fromkeys((*recognised.notes, *runtime.notes))
-        # A graph that calls its axes dynamic may run at one size only, which is found out by running it.
-        self._fixed_size: tuple[int | None, int | None] = (recognised.signature.height, recognised.signature.width)
+        self._opening_notes = (*recognised.notes, *runtime.notes)
+        self._network = Network(runtime, recognised.signature, self._spec, path, self._policy)
 
     @classmethod
     def open(
@@ -145,8 +127,8 @@ class DepthEngine:
             runtime=self._runtime.name,
             device=self._runtime.device,
             input_policy=self._policy,
-            fixed_size=self._fixed_size,
-            notes=tuple(self._notes),
+            fixed_size=self._network.fixed_size,
+            notes=tuple(dict.fromkeys((*self._opening_notes, *self._network.notes))),
         )
 
     def close(self) -> None:
@@ -181,113 +163,64 @@ class DepthEngine:
         :class:`ImageError`, :class:`CameraError` when the camera is of another size, :class:`ModelError`, and ``CancelledError`` within half
         a second after ``cancel`` was called, which leaves the engine ready for the next picture.
         """
-        if camera is None and isinstance(image, DecodedImage) and image.exif_camera is not None:
-            camera, camera_source = image.exif_camera, CameraSource.EXIF
-        pixels = image.rgb if isinstance(image, DecodedImage) else image
+        pixels, camera, camera_source = _checked(image, camera, camera_source)
 
         def work() -> DepthMap:
-            return self._estimate(pixels, camera, camera_source, resolution, cancel)
+            return self._finish(self._network.infer(pixels, cancel), camera, camera_source, resolution, cancel)
 
         return work() if cancel is None else call_stoppable(work, cancel)
 
+    def batch_limit(self, width: int, height: int) -> int:
+        """How many pictures of that size :meth:`estimate_batch` runs at once; 1 when the graph takes them one by one."""
+        return self._network.batch_limit(width, height)
+
     def estimate_batch(
         self,
-        images: Iterable[Picture],
+        images: Sequence[Picture],
         cameras: Sequence[CameraIntrinsics | None] | None = None,
         *,
         cancel: CancelToken | None = None,
-    ) -> Iterator[DepthMap]:
-        """Depth of several pictures, one after the other, lazily; ``cameras`` has one entry a picture. ``cancel`` as in :meth:`estimate`."""
-        for index, image in enumerate(images):
-            yield self.estimate(image, None if cameras is None else cameras[index], cancel=cancel)
+    ) -> list[DepthMap]:
+        """Depth of several pictures, in their order; ``cameras`` has one entry a picture.
+
+        Pictures of one size share runs where the graph takes batches, and each gets what :meth:`estimate` makes of it, up to rounding.
+        Raises as :meth:`estimate`, for all when one of them cannot be estimated. A graph that claims to take batches is put to the test by
+        the first one, with two pictures more.
+        """
+        given = [None] * len(images) if cameras is None else cameras
+        jobs = [_checked(image, camera, CameraSource.GIVEN) for image, camera in zip(images, given, strict=True)]
+        same_size: dict[tuple[int, ...], list[int]] = {}
+        for place, (pixels, _, _) in enumerate(jobs):
+            same_size.setdefault(pixels.shape, []).append(place)
+
+        def work() -> list[DepthMap]:
+            found: dict[int, DepthMap] = {}
+            for places in same_size.values():
+                answers = self._network.infer_batch([jobs[place][0] for place in places], cancel)
+                for place, answer in zip(places, answers, strict=True):
+                    found[place] = self._finish(answer, jobs[place][1], jobs[place][2], "image", cancel)
+            return [found[place] for place in range(len(jobs))]
+
+        return work() if cancel is None else call_stoppable(work, cancel)
 
     # ---- inside -------------------------------------------------------------------------------------------------
 
-    def _estimate(
+    def _finish(
         self,
-        image: npt.NDArray[np.uint8],
+        answer: NetworkAnswer,
         camera: CameraIntrinsics | None,
         camera_source: CameraSource,
         resolution: Literal["image", "network"],
         cancel: CancelToken | None,
     ) -> DepthMap:
         started = time.perf_counter()
-        pixels = check_image(image)
-        height, width = pixels.shape[:2]
-        if camera is not None and (camera.width, camera.height) != (width, height):
-            raise CameraError(
-                f"The camera is that of a {camera.width}x{camera.height} picture, this one is {width}x{height}; give the camera of this picture."
-            )
-        raw, prepared, inferred = self._infer(pixels, cancel)
-        result = self._interpret(raw, camera, camera_source, resolution, cancel)
-        finished = time.perf_counter()
-        stages = StageTimes((prepared - started) * 1e3, (inferred - prepared) * 1e3, (finished - inferred) * 1e3)
+        result = self._interpret(answer, camera, camera_source, resolution, cancel)
+        stages = StageTimes(answer.prepare_ms, answer.infer_ms, (time.perf_counter() - started) * 1e3)
         return replace(result, stage_ms=stages)
-
-    def _infer(self, pixels: npt.NDArray[np.uint8], cancel: CancelToken | None) -> tuple[_Raw, float, float]:
-        """The network's answer, and the moments when its input and its output were ready."""
-        height, width = pixels.shape[:2]
-        plan = plan_input(width, height, self._policy, self._fixed_size)
-        tensor = make_tensor(pixels, plan, self._policy.method, self._signature)
-        prepared = time.perf_counter()
-        _stop_if(cancel)
-        try:
-            outputs = self._run(tensor, cancel)
-        except RuntimeError as error:
-            plan, outputs = self._find_trace_size(pixels, plan, error, cancel)
-        if plan.note:
-            self._notes[plan.note] = None
-        return self._read_outputs(outputs, plan), prepared, time.perf_counter()
-
-    def _run(self, tensor: npt.NDArray[np.generic], cancel: CancelToken | None) -> dict[str, npt.NDArray[np.generic]]:
-        names = self._signature.output_names
-        return dict(zip(names, self._runtime.run({self._signature.image.name: tensor}, names, cancel), strict=True))
-
-    def _find_trace_size(
-        self, pixels: npt.NDArray[np.uint8], failed: InputPlan, cause: RuntimeError, cancel: CancelToken | None
-    ) -> tuple[InputPlan, dict[str, npt.NDArray[np.generic]]]:
-        """The one size a falsely dynamic graph runs at; from then on the graph counts as fixed to it."""
-        if self._fixed_size != (None, None):
-            raise ModelError(f"{self._path.name} failed at its own input size: {cause}") from cause
-        known = (self._spec.trace_size,) if self._spec.trace_size else ()
-        height, width = pixels.shape[:2]
-        for size in (*known, *_TRACE_SIZES):
-            plan = plan_input(width, height, self._policy, size)
-            try:
-                outputs = self._run(make_tensor(pixels, plan, self._policy.method, self._signature), cancel)
-            except RuntimeError:
-                continue
-            self._fixed_size = size
-            self._notes[
-                f"{self._path.name} calls its input size dynamic but runs only at the size it was exported at; "
-                f"pictures are stretched to {size[1]}x{size[0]}."
-            ] = None
-            return plan, outputs
-        raise ModelError(f"{self._path.name} cannot run on a {failed.size[0]}x{failed.size[1]} input: {cause}") from cause
-
-    def _read_outputs(self, outputs: dict[str, npt.NDArray[np.generic]], plan: InputPlan) -> _Raw:
-        signature, name = self._signature, self._path.name
-        channels_last = signature.layout is Layout.NHWC
-        depth = as_map(outputs[signature.depth.name], "depth", name, channels_last)
-        if depth.shape != (plan.size[1], plan.size[0]):
-            self._notes[
-                f"{name} answers a {plan.size[0]}x{plan.size[1]} input with a {depth.shape[1]}x{depth.shape[0]} map: its output size was fixed "
-                "at export. The map is resized; detail is lost."
-            ] = None
-        sky = as_map(outputs[signature.sky.name], "sky", name, channels_last) if signature.sky else None
-        confidence = as_map(outputs[signature.confidence.name], "confidence", name, channels_last) if signature.confidence else None
-        return _Raw(
-            plan,
-            depth,
-            sky,
-            confidence,
-            outputs[signature.intrinsics.name] if signature.intrinsics else None,
-            outputs[signature.extrinsics.name] if signature.extrinsics else None,
-        )
 
     def _interpret(
         self,
-        raw: _Raw,
+        raw: NetworkAnswer,
         camera: CameraIntrinsics | None,
         source: CameraSource,
         resolution: Literal["image", "network"],
@@ -327,9 +260,10 @@ class DepthEngine:
             extrinsics=predicted_pose(raw.extrinsics),
             focal_px=focal,
             scale_note=note,
+            max_depth_m=self._spec.max_depth_m if kind is DepthKind.METRIC else None,
         )
 
-    def _scale(self, raw: _Raw, camera: CameraIntrinsics | None) -> tuple[_Raw, DepthKind, float | None, str | None]:
+    def _scale(self, raw: NetworkAnswer, camera: CameraIntrinsics | None) -> tuple[NetworkAnswer, DepthKind, float | None, str | None]:
         """The answer in the unit that can be had: its kind, the focal length used, and how to get metres when there are none."""
         depth, kind = np.where(np.isfinite(raw.depth), raw.depth, np.float32(np.nan)), self._spec.kind
         focal, note = None, None
@@ -342,6 +276,21 @@ class DepthEngine:
                 focal = raw.plan.process_camera(camera).mean_focal_px
                 depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
         return replace(raw, depth=depth), kind, focal, note
+
+
+def _checked(
+    image: Picture, camera: CameraIntrinsics | None, source: CameraSource
+) -> tuple[npt.NDArray[np.uint8], CameraIntrinsics | None, CameraSource]:
+    """The pixels of a picture, and the camera that counts for it: the one given, else its file's."""
+    if camera is None and isinstance(image, DecodedImage) and image.exif_camera is not None:
+        camera, source = image.exif_camera, CameraSource.EXIF
+    pixels = check_image(image.rgb if isinstance(image, DecodedImage) else image)
+    height, width = pixels.shape[:2]
+    if camera is not None and (camera.width, camera.height) != (width, height):
+        raise CameraError(
+            f"The camera is that of a {camera.width}x{camera.height} picture, this one is {width}x{height}; give the camera of this picture."
+        )
+    return pixels, camera, source
 
 
 def _stop_if(cancel: CancelToken | None) -> None:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a consumer of depth needs from an engine: what it gives, and one method.
+"""What a consumer of depth needs from an engine: what it gives, and one method; a second one where it takes several pictures at once.
 
-:class:`~.engine.DepthEngine` is one, a remote engine is another.
+:class:`~.engine.DepthEngine` is one (with batches), a remote engine is another (without).
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -39,3 +40,40 @@ class Estimator(Protocol):
     ) -> DepthMap:
         """Depth of one image. ``camera`` is that of ``image``. Raises a ``DepthbridgeError``; ``CancelledError`` soon after a cancel."""
         ...
+
+
+@runtime_checkable
+class BatchEstimator(Estimator, Protocol):
+    """An estimator that can run several pictures at once."""
+
+    def batch_limit(self, width: int, height: int) -> int:
+        """How many pictures of that size share a run; 1 when they are run one by one."""
+        ...
+
+    def estimate_batch(
+        self,
+        images: Sequence[npt.NDArray[np.uint8]],
+        cameras: Sequence[CameraIntrinsics | None] | None = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> list[DepthMap]:
+        """Depth of each image; ``cameras`` has one entry an image. Raises as :meth:`Estimator.estimate`, for all of them together."""
+        ...
+
+
+def batch_limit(estimator: Estimator, width: int, height: int) -> int:
+    """How many pictures of that size ``estimator`` runs at once: 1 for one that knows no batches."""
+    return estimator.batch_limit(width, height) if isinstance(estimator, BatchEstimator) else 1
+
+
+def estimate_all(
+    estimator: Estimator,
+    images: Sequence[npt.NDArray[np.uint8]],
+    cameras: Sequence[CameraIntrinsics | None],
+    *,
+    cancel: CancelToken | None = None,
+) -> list[DepthMap]:
+    """Depth of each image, in one run where ``estimator`` can, else one by one. Raises as :meth:`Estimator.estimate`, for all together."""
+    if len(images) > 1 and isinstance(estimator, BatchEstimator):
+        return estimator.estimate_batch(images, cameras, cancel=cancel)
+    return [estimator.estimate(image, camera, cancel=cancel) for image, camera in zip(images, cameras, strict=True)]
