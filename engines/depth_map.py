@@ -64,7 +64,8 @@ class DepthMap:
     non-positive depth). ``sky``: float32 (H,W), the network's own value, HIGH is sky, or None when the model has none;
     ``confidence``: float32 (H,W), model-specific, or None. ``camera`` has the map's own resolution. ``extrinsics``: float64 (3,4),
     world-to-camera as the model predicts it, or None. ``focal_px`` is the focal length of the processed image that metric scaling
-    used, None when it used none. ``scale_note`` says in one line how to get metres when the map has none.
+    used, None when it used none. ``scale_note`` says in one line how to get metres when the map has none. ``max_depth_m``: the largest depth that
+    the model can say, in metres, where its design states one; None otherwise, and once the map was scaled by other facts.
     """
 
     values: FloatArray
@@ -79,6 +80,7 @@ class DepthMap:
     focal_px: float | None = None
     stage_ms: StageTimes | None = None
     scale_note: str | None = None
+    max_depth_m: float | None = None
 
     def __post_init__(self) -> None:
         shape = self.values.shape
@@ -137,12 +139,12 @@ class DepthMap:
         if self.kind is not DepthKind.DISPARITY:
             if shift != 0.0:
                 raise DepthKindError(f"A {self.kind} map has no shift; only disparity takes one.")
-            return replace(self, values=self.values * np.float32(scale), kind=DepthKind.METRIC, scale_note=None)
+            return replace(self, values=self.values * np.float32(scale), kind=DepthKind.METRIC, scale_note=None, max_depth_m=None)
         inverse = self.values.astype(np.float64) * scale + shift
         with np.errstate(divide="ignore", invalid="ignore"):
             metres = np.where(inverse > 0, 1.0 / inverse, 0.0).astype(np.float32)
         valid = self.valid & (inverse > 0) & np.isfinite(metres) & (metres > 0)
-        return replace(self, values=metres, valid=valid, kind=DepthKind.METRIC, scale_note=None)
+        return replace(self, values=metres, valid=valid, kind=DepthKind.METRIC, scale_note=None, max_depth_m=None)
 
     def points(self) -> FloatArray:
         """Camera-frame points, float32 (H,W,3), OpenCV axes, in the unit of the map; NaN where not valid.
