@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using System.Collections.Generic;
+using System.Text;
+
+namespace Depthbridge
+{
+    /// <summary>
+    /// The start of a connection by RFC 37/ZMTP: greeting, NULL mechanism, READY. The greeting goes out in two parts, as libzmq does it: a server with
+    /// another mechanism hangs up on reading ours, and with the second part held back its own has been read by then, so that the error can name it.
+    /// </summary>
+    internal sealed class ZmtpHandshake
+    {
+        private const int GreetingSize = 64;
+        private const int FirstPart = 12; // signature and version
+        private const int MechanismAt = 12;
+        private const int MechanismSize = 20;
+        private const int PatienceMs = 250;
+        private const int NudgeMs = 150;
+
+        private readonly TcpLink _link;
+        private readonly ZmtpFrameReader _frames;
+        private readonly string _endpoint;
+        private readonly Deadline _deadline;
+        private readonly byte[] _greeting = new byte[GreetingSize];
+        private int _received;
+        private bool _sentAll;
+
+        internal ZmtpHandshake(TcpLink link, ZmtpFrameReader frames, string endpoint, Deadline deadline)
+        {
+            _link = link;
+            _frames = frames;
+            _endpoint = endpoint;
+            _deadline = deadline;
+        }
+
+        /// <summary>The peer's minor version of ZMTP 3.</summary>
+        internal int PeerMinor
+        {
+            get { return _greeting[11]; }
+        }
+
+        /// <exception cref="TransportException">Why there will be no connection.</exception>
+        internal void Run()
+        {
+            byte[] mine = Greeting();
+            try
+            {
+                Write(mine, 0, FirstPart);
+                ReceiveGreeting(mine);
+                CheckMechanism();
+                SendRest(mine);
+                Write(ZmtpCommand.Ready(), 0, -1);
+                _link.ReadDeadline = _deadline;
+                CheckReady(_frames.Next(ZmtpFrameReader.LargestCommand));
+                _link.ReadDeadline = Deadline.Never;
+            }
+            catch (TransportException problem)
+            {
+                throw Explained(problem);
+            }
+        }
+
+        private static byte[] Greeting()
+        {
+            byte[] greeting = new byte[GreetingSize];
+            greeting[0] = 0xff;
+            greeting[9] = 0x7f;
+            greeting[10] = 3;
+            greeting[11] = 1;
+            Encoding.ASCII.GetBytes("NULL", 0, 4, greeting, MechanismAt);
+            return greeting;
+        }
+
+        private void ReceiveGreeting(byte[] mine)
+        {
+            // Silent at first? It may wait for the whole greeting: the rest follows unasked.
+            Deadline unasked = Deadline.In(Math.Min(PatienceMs, _deadline.LeftMs / 2));
+            while (_received < GreetingSize)
+            {
+                _link.ReadDeadline = _sentAll ? Earlier(_received == 0 ? NudgeMs : 0) : unasked;
+                try
+                {
+                    _frames.ReadExactly(_greeting, _received, 1);
+                    _received++;
+                }
+                catch (TransportException problem)
+                {
+                    if (problem.Failure != TransportFailure.Timeout || _sentAll)
+                    {
+                        throw;
+                    }
+                    SendRest(mine);
+                    continue;
+                }
+                CheckSoFar();
+            }
+        }
+
+        private Deadline Earlier(int milliseconds)
+        {
+            return Deadline.In(Math.Max(0, _deadline.LeftMs - milliseconds));
+        }
+
+        private void SendRest(byte[] mine)
+        {
+            if (!_sentAll)
+            {
+                _sentAll = true;
+                Write(mine, FirstPart, GreetingSize - FirstPart);
+            }
+        }
+
+        private void Write(byte[] bytes, int offset, int count)
+        {
+            int size = count < 0 ? bytes.Length : count;
+            _link.Write(new List<ArraySegment<byte>> { new ArraySegment<byte>(bytes, offset, size) }, _deadline.LeftMs);
+        }
+
+        private void CheckSoFar()
+        {
+            if (_greeting[0] != 0xff || (_received >= 10 && (_greeting[9] & 1) == 0))
+            {
+                throw NotZeroMq(Excerpt());
+            }
+            if (_received > 10 && _greeting[10] < 3)
+            {
+                throw TooOld();
+            }
+        }
+
+        private void CheckMechanism()
+        {
+            string mechanism = ZmtpCommand.Printable(_greeting, MechanismAt, MechanismSize).TrimEnd('.');
+            if (mechanism == "NULL")
+            {
+                return;
+            }
+            string message = _endpoint + " needs " + mechanism + "; this client speaks NULL: start the server with a token instead, or reach it through a tunnel.";
+            throw new TransportException(TransportFailure.NeedsCurve, message);
+        }
+
+        private void CheckReady(ZmtpFrame frame)
+        {
+            ZmtpCommand command;
+            if (!frame.IsCommand || !ZmtpCommand.TryParse(frame.Body, out command))
+            {
+                throw Violation("something that is no command");
+            }
+            if (command.Name == "ERROR")
+            {
+                string refusal = _endpoint + " refuses this client: '" + command.Reason() + "'; look into the server's settings and log.";
+                throw new TransportException(TransportFailure.Refused, refusal);
+            }
+            Dictionary<string, string> properties = command.Name == "READY" ? command.Properties() : null;
+            string type;
+            if (properties == null || !properties.TryGetValue("Socket-Type", out type))
+            {
+                throw Violation("no proper READY");
+            }
+            if (type != "ROUTER" && type != "DEALER" && type != "REP")
+            {
+                string message = _endpoint + " is a ZeroMQ socket of type " + Printed(type) + ", and a DEALER cannot talk to that; is it another program's port?";
+                throw new TransportException(TransportFailure.WrongPeer, message);
+            }
+        }
+
+        /// <summary>The bytes that are no greeting, up to the end of a line, read for the message's sake.</summary>
+        private byte[] Excerpt()
+        {
+            byte[] said = new byte[60];
+            Array.Copy(_greeting, said, _received);
+            int count = _received;
+            _link.ReadDeadline = Deadline.In(Math.Min(NudgeMs, _deadline.LeftMs));
+            try
+            {
+                while (count < said.Length && said[count - 1] != '\n')
+                {
+                    _frames.ReadExactly(said, count, 1);
+                    count++;
+                }
+            }
+            catch (TransportException)
+            {
+                // What there is must do.
+            }
+            Array.Resize(ref said, count);
+            return said;
+        }
+
+        private TransportException NotZeroMq(byte[] said)
+        {
+            if (said.Length >= 2 && said[1] == 0 && said.Length == said[0] + 1) // a whole identity frame: how ZMTP 1.0 begins
+            {
+                return TooOld();
+            }
+            string text = ZmtpCommand.Printable(said, 0, said.Length).TrimEnd('.');
+            string what = text.StartsWith("HTTP/", StringComparison.Ordinal) ? "an HTTP server, not a ZeroMQ one" : "no ZeroMQ server of version 4.0 or newer";
+            string message = _endpoint + " is " + what + " (it said '" + text + "'); use the port that the depth server names at its start.";
+            return new TransportException(TransportFailure.NotZeroMq, message);
+        }
+
+        private TransportException TooOld()
+        {
+            string message = _endpoint + " speaks ZeroMQ's protocol before version 3 (ZMTP 1 or 2); the server needs ZeroMQ 4.0 or newer.";
+            return new TransportException(TransportFailure.NotZeroMq, message);
+        }
+
+        private TransportException Explained(TransportException problem)
+        {
+            if (problem.Failure == TransportFailure.Timeout)
+            {
+                return _received == 0 ? Silent() : Late(problem);
+            }
+            if (problem.Failure == TransportFailure.Closed && !_link.IsClosed)
+            {
+                string message = _endpoint + " closed the connection during the handshake: not a ZeroMQ server, one that demands another security mechanism, or one that is stopping.";
+                return new TransportException(TransportFailure.Closed, message, problem);
+            }
+            return problem;
+        }
+
+        /// <summary>An HTTP server waits for the end of a line. It gets one: its answer makes a far better message than its silence.</summary>
+        private TransportException Silent()
+        {
+            try
+            {
+                Write(Encoding.ASCII.GetBytes("\r\n\r\n"), 0, -1);
+                _link.ReadDeadline = Earlier(0);
+                _frames.ReadExactly(_greeting, 0, 1);
+                _received = 1;
+                return _greeting[0] == 0xff ? Late(null) : NotZeroMq(Excerpt());
+            }
+            catch (TransportException problem)
+            {
+                string message = _endpoint + " accepted the connection and said nothing: not a ZeroMQ server, or one that hangs; restart it, or correct the port.";
+                return new TransportException(TransportFailure.Timeout, message, problem);
+            }
+        }
+
+        private TransportException Late(Exception cause)
+        {
+            string message = _endpoint + " began ZeroMQ's handshake and did not finish it in time: the server hangs or the network is slow; allow more time, or restart it.";
+            return new TransportException(TransportFailure.Timeout, message, cause);
+        }
+
+        private TransportException Violation(string what)
+        {
+            string message = _endpoint + " broke ZeroMQ's handshake with " + what + "; is a ZeroMQ server behind that port, with nothing in between?";
+            return new TransportException(TransportFailure.Violation, message);
+        }
+
+        private static string Printed(string text)
+        {
+            byte[] bytes = Encoding.ASCII.GetBytes(text);
+            return ZmtpCommand.Printable(bytes, 0, bytes.Length);
+        }
+    }
+}
