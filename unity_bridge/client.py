@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,61 +25,67 @@ from .. import __version__
 from ..engines.camera import CameraIntrinsics, CameraSource
 from ..engines.cancel import CancelToken
 from ..engines.depth_map import DepthKind, DepthMap
-from ..engines.errors import CameraError
-from .connection import Connection, Reply
+from .answers import Reply, ServedModel, ServerInfo, counters_of, frame_of, map_of, models_of
+from .connection import Connection
+from .curve import CurveKeys
 from .errors import BridgeConnectionError, BridgeError, BridgeTimeoutError
 from .framing import DEFAULT_ENDPOINT, Kind
-from .maps import BYTES_PER_PIXEL, map_from_wire
-from .requests import Origin, describe_mask, image_array, infer_header, mask_array
+from .maps import DepthDtype
+from .peer import Peer
+from .requests import (
+    EncodedPicture,
+    FrameRequest,
+    ImageLike,
+    MaskLike,
+    ObjectLike,
+    Order,
+    Origin,
+    OverlayEncoding,
+    SceneObject,
+    estimate_request,
+    measure_request,
+)
 from .results import FrameResult
+
+__all__ = ["CurveKeys", "DepthClient", "EncodedPicture", "FrameResult", "RemoteEstimator", "SceneObject", "ServedModel", "ServerInfo"]
 
 DEFAULT_TIMEOUT_S = 300.0
 """Of a frame: a large model on a slow processor takes half a minute, and others may be before it. A server that dies is noticed at once."""
 
-# What is asked about the server itself is answered at once, also while an inference runs.
-_ABOUT_TIMEOUT_S = 10.0
-_SENDABLE_SOURCES = (CameraSource.GIVEN, CameraSource.EXIF, CameraSource.ASSUMED)
+ABOUT_TIMEOUT_S = 10.0
+"""What is asked about the server itself is answered at once, also while an inference runs."""
+CLIENT = {"client": "depthbridge-python", "client_version": __version__}
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """A server's own account of itself."""
-
-    server_version: str
-    protocol: str
-    model: str
-    capabilities: tuple[str, ...]
-    max_message_bytes: int
-    max_answer_bytes: int
-    max_pixels: int
-    max_in_flight: int
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model of a server. ``kind``: what its maps are, once ``needs_camera`` is satisfied: whether it has metres only with the focal length."""
-
-    id: str
-    ready: bool
-    kind: DepthKind
-    needs_camera: bool
+def checked_timeout(timeout_s: float) -> float:
+    """Raises :class:`BridgeError` for one that cannot be kept."""
+    if not timeout_s > 0:
+        raise BridgeError(f"A timeout of {timeout_s} s cannot be kept; give a positive number of seconds.")
+    return timeout_s
 
 
 class DepthClient:
     """One connection to a server, for one thread. Nothing is sent before the first call.
 
     ``timeout_s`` bounds every frame, and goes along as the request's deadline, so that a server does not work on what nobody waits for;
-    requests about the server itself wait at most 10 s of it. Errors: :class:`BridgeConnectionError` when no server listens (after
+    requests about the server itself wait at most 10 s of it. ``token``: of a server that was started with one. ``curve``: the keys to an
+    encrypted server. Errors: :class:`BridgeConnectionError` when no server listens (after
     2 s) or it went away, :class:`BridgeTimeoutError` when one does not answer in time, :class:`BridgeVersionError`, and
     :class:`RefusedError` with the server's code and sentence. After any of them the same client may be used again; it reconnects by itself.
     """
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        if not timeout_s > 0:
-            raise BridgeError(f"A timeout of {timeout_s} s cannot be kept; give a positive number of seconds.")
-        self._timeout_s = timeout_s
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        token: str | None = None,
+        curve: CurveKeys | None = None,
+    ) -> None:
+        self._timeout_s = checked_timeout(timeout_s)
         self._info: ServerInfo | None = None
-        self._connection = Connection(endpoint)
+        self._peer = Peer(endpoint, curve, token)
+        self._connection = Connection(self._peer)
 
     def close(self) -> None:
         """Drop the connection. May be called again."""
@@ -102,20 +108,9 @@ class DepthClient:
 
     def hello(self, *, cancel: CancelToken | None = None) -> ServerInfo:
         """Who answers, and within which limits. Raises ``CancelledError`` soon after ``cancel`` was called."""
-        header = self._ask(Kind.HELLO, {"client": "depthbridge-python", "client_version": __version__}, cancel)
-        try:
-            self._info = ServerInfo(
-                server_version=str(header["server_version"]),
-                protocol=str(header["protocol"]),
-                model=str(header["model"]),
-                capabilities=tuple(str(name) for name in header["capabilities"]),
-                max_message_bytes=int(header["max_message_bytes"]),
-                max_answer_bytes=int(header["max_answer_bytes"]),
-                max_pixels=int(header["max_pixels"]),
-                max_in_flight=int(header["max_in_flight"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._connection.not_understood(error) from error
+        header = self._ask(Kind.HELLO, dict(CLIENT), cancel)
+        with self._peer.reading():
+            self._info = ServerInfo.from_json(header)
         return self._info
 
     def health(self) -> dict[str, Any]:
@@ -125,128 +120,106 @@ class DepthClient:
     def models(self, *, cancel: CancelToken | None = None) -> list[ServedModel]:
         """The models that the server has; the first one answers."""
         header = self._ask(Kind.MODELS, {}, cancel)
-        try:
-            return [
-                ServedModel(str(item["id"]), bool(item["ready"]), DepthKind(item["kind"]), bool(item["needs_camera"]))
-                for item in header["models"]
-            ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._connection.not_understood(error) from error
+        with self._peer.reading():
+            return models_of(header)
 
     def stats(self) -> dict[str, int]:
         """The server's counters since its start."""
         header = self._ask(Kind.STATS, {})
-        try:
-            return {str(name): int(value) for name, value in header["counters"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._connection.not_understood(error) from error
+        with self._peer.reading():
+            return counters_of(header)
 
     # ---- frames ------------------------------------------------------------------------------------------------
 
     def measure(
         self,
-        image: npt.NDArray[np.uint8],
+        image: ImageLike,
         camera: CameraIntrinsics | None,
-        mask: npt.NDArray[Any],
+        mask: MaskLike,
         *,
+        objects: Sequence[ObjectLike] | None = None,
+        extrinsics: npt.ArrayLike | None = None,
+        overlay: OverlayEncoding | None = None,
+        depth: DepthDtype | None = None,
         origin: Origin = "top_left",
         mask_origin: Origin | None = None,
+        order: Order = "rgb",
         model: str | None = None,
         timeout_s: float | None = None,
     ) -> FrameResult:
         """Distances of the objects of one frame.
 
-        ``image``: uint8 RGB or RGBA (H,W,3|4). ``mask``: ids (H,W), bool or integers of up to 32 bits; 0 is background. ``camera``:
-        of the upright image; None leaves it to the server, which refuses when its model needs one for metres. ``origin`` says which
-        row comes first in the array (Unity's readbacks are ``bottom_left``); ``mask_origin`` where the mask's differs. ``model``
-        demands that this model answers. Raises what the class says, and :class:`BridgeError` for arrays that cannot be sent.
+        ``image``: uint8 RGB or RGBA (H,W,3|4), or with ``order="bgr"`` BGR or BGRA; or an :class:`EncodedPicture`. ``camera``: of the upright
+        image; None leaves it to the server, which refuses when its model needs one for metres. ``mask``: ids (H,W), bool or integers of up to
+        32 bits, 0 being background; or colours, uint8 (H,W,3|4), which ``objects`` name; or an encoded PNG of either. ``objects``: what is
+        to be answered, in this order (:class:`SceneObject`, or mappings with its fields); None: every value in the mask, ascending.
+        ``extrinsics``: (3,4) or (4,4), world to camera (x right, y down, z forward), metres; the answer then has world coordinates.
+        ``overlay``: also the picture with distances drawn into it, as this kind of file; ``depth``: also the depth map, in this precision.
+
+        ``origin`` says which row comes first in the image (Unity's readbacks are ``bottom_left``); ``mask_origin`` where the mask's differs.
+        ``model`` demands that this model answers. Raises what the class says, and :class:`BridgeError` for what cannot be sent.
         """
         deadline = self._deadline(timeout_s)
-        pixels, ids = image_array(image), mask_array(mask)
-        height, width = pixels.shape[:2]
-        if ids.shape != (height, width):
-            raise BridgeError(f"The mask is {ids.shape[1]}x{ids.shape[0]} and the image {width}x{height}; render both at one size.")
-        header = infer_header(pixels, origin, camera, model)
-        header["payloads"].append(describe_mask(ids, mask_origin or origin))
-        self._check_size(self._info or self.hello(), pixels.nbytes + ids.nbytes)
-        reply = self._infer(header, (pixels, ids), deadline)
-        try:
-            return FrameResult.from_json(reply.header)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._connection.not_understood(error) from error
+        request = measure_request(
+            image,
+            camera,
+            mask,
+            objects=objects,
+            extrinsics=extrinsics,
+            overlay=overlay,
+            depth=depth,
+            origin=origin,
+            mask_origin=mask_origin,
+            order=order,
+            model=model,
+        )
+        reply = self._infer(request, deadline)
+        with self._peer.reading():
+            return frame_of(reply, request.width, request.height)
 
     def estimate(
         self,
-        image: npt.NDArray[np.uint8],
+        image: ImageLike,
         camera: CameraIntrinsics | None = None,
         *,
         camera_source: CameraSource = CameraSource.GIVEN,
+        depth: DepthDtype = "f32",
         model: str | None = None,
         timeout_s: float | None = None,
         cancel: CancelToken | None = None,
     ) -> DepthMap:
         """The whole depth map of one picture, bit for bit what the server's engine makes of it, of whatever kind.
 
-        ``image``: upright uint8 RGB or RGBA (H,W,3|4). ``camera``: of this picture; ``camera_source``: how it is known, kept with the map.
+        ``image``: upright uint8 RGB or RGBA (H,W,3|4), or an :class:`EncodedPicture`. ``camera``: of this picture; ``camera_source``: how it is
+        known, kept with the map. ``depth="f16"`` halves what crosses, and rounds to 11 significant bits.
         ``stage_ms`` of the map are the times of the server's engine. Raises what the class says, ``CancelledError`` within half a second
         after ``cancel`` was called (the server then lets go of the request, and the client may be used again), and :class:`BridgeError`
-        for arrays that cannot be sent, pictures over the server's limits, and servers that answer no maps.
+        for pictures that cannot be sent or are over the server's limits, and servers that answer no maps.
         """
         deadline = self._deadline(timeout_s)
-        pixels = image_array(image)
-        height, width = pixels.shape[:2]
-        header = infer_header(pixels, "top_left", camera, model)
-        header |= {"outputs": ["depth"], "requires": ["depth_map"]}
-        if camera is not None and camera_source is not CameraSource.GIVEN:
-            if camera_source not in _SENDABLE_SOURCES:
-                raise BridgeError(f"A camera that is sent is {', '.join(_SENDABLE_SOURCES)}, not {camera_source}.")
-            header["camera_source"] = str(camera_source)
-            header["requires"].append("camera_source")
-        info = self._info or self.hello(cancel=cancel)
-        self._require_maps(info)
-        self._check_size(info, pixels.nbytes)
-        if width * height * BYTES_PER_PIXEL["f32"] > info.max_answer_bytes:
-            raise BridgeError(
-                f"The depth map of {width}x{height} pixels may need {width * height * BYTES_PER_PIXEL['f32']} bytes and the server at "
-                f"{self._connection.endpoint} answers at most {info.max_answer_bytes}; send a smaller picture, or start the server with a "
-                "larger --max-megapixels."
-            )
-        reply = self._infer(header, (pixels,), deadline, cancel)
-        try:
-            return map_from_wire(reply.header, reply.payloads, width, height)
-        except (KeyError, TypeError, ValueError, AttributeError, CameraError) as error:
-            raise self._connection.not_understood(error) from error
+        request = estimate_request(image, camera, camera_source, depth, model)
+        reply = self._infer(request, deadline, cancel)
+        with self._peer.reading():
+            return map_of(reply, request.width, request.height)
+
+    def bye(self) -> int:
+        """Tell the server that nothing of this connection is waited for any more; how many requests it dropped."""
+        header = self._ask(Kind.BYE, {})
+        with self._peer.reading():
+            return int(header["dropped"])
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _deadline(self, timeout_s: float | None) -> float:
-        return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
-
-    def _check_size(self, info: ServerInfo, payload_bytes: int) -> None:
-        # Over the limit ZeroMQ drops the connection and says nothing to either side: the one error that must be found before sending.
-        needed = payload_bytes + 4096
-        if needed > info.max_message_bytes:
-            raise BridgeError(
-                f"The frame needs {needed} bytes and the server at {self._connection.endpoint} takes at most {info.max_message_bytes}; "
-                "send a smaller picture, or start the server with a larger --max-megapixels."
-            )
-
-    def _require_maps(self, info: ServerInfo) -> None:
-        if "depth_map" not in info.capabilities:
-            raise BridgeError(
-                f"The server at {self._connection.endpoint} (depthbridge {info.server_version}) answers distances of objects and no depth "
-                "maps; bring it to this client's release."
-            )
+        return time.monotonic() + (self._timeout_s if timeout_s is None else checked_timeout(timeout_s))
 
     def _ask(self, kind: Kind, header: dict[str, Any], cancel: CancelToken | None = None) -> dict[str, Any]:
         """About the server."""
-        return self._exchange(kind, header, (), self._deadline(min(self._timeout_s, _ABOUT_TIMEOUT_S)), cancel).header
+        return self._exchange(kind, header, (), self._deadline(min(self._timeout_s, ABOUT_TIMEOUT_S)), cancel).header
 
-    def _infer(
-        self, header: dict[str, Any], payloads: tuple[Any, ...], deadline: float, cancel: CancelToken | None = None
-    ) -> Reply:
-        header["deadline_ms"] = round(max(deadline - time.monotonic(), 0.001) * 1000.0, 3)
-        return self._exchange(Kind.INFER, header, payloads, deadline, cancel)
+    def _infer(self, request: FrameRequest, deadline: float, cancel: CancelToken | None = None) -> Reply:
+        request.check(self._info or self.hello(cancel=cancel), self._peer.endpoint)
+        return self._exchange(Kind.INFER, request.due(deadline), request.payloads, deadline, cancel)
 
     def _exchange(
         self, kind: Kind, header: dict[str, Any], payloads: tuple[Any, ...], deadline: float, cancel: CancelToken | None
@@ -262,20 +235,22 @@ class RemoteEstimator:
     """A server's model as an :class:`~..engines.estimator.Estimator`: what can be done with a local engine can be done with it.
 
     Opening asks the server who it is, so that a wrong address is told at once; should another model answer there later, its pictures are
-    refused and not mistaken. For one thread. Raises as :class:`DepthClient` does.
+    refused and not mistaken. For one thread. Takes what :class:`DepthClient` takes, and raises as it does.
     """
 
     def __init__(
-        self, address: str = DEFAULT_ENDPOINT, *, timeout_s: float = DEFAULT_TIMEOUT_S, cancel: CancelToken | None = None
+        self,
+        address: str = DEFAULT_ENDPOINT,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        token: str | None = None,
+        curve: CurveKeys | None = None,
+        cancel: CancelToken | None = None,
     ) -> None:
-        self._client = DepthClient(address, timeout_s=timeout_s)
+        self._client = DepthClient(address, timeout_s=timeout_s, token=token, curve=curve)
         try:
             self._server = self._client.hello(cancel=cancel)
-            self._client._require_maps(self._server)
-            served = {model.id: model for model in self._client.models(cancel=cancel)}
-            if self._server.model not in served:
-                raise BridgeError(f"The server at {address} says nothing of its model {self._server.model}; bring it to this client's release.")
-            self._model = served[self._server.model]
+            self._server.require_maps(address)
         except BaseException:
             self._client.close()
             raise
@@ -288,17 +263,17 @@ class RemoteEstimator:
     @property
     def model_id(self) -> str:
         """The id of the server's model."""
-        return self._model.id
+        return self._server.model
 
     @property
     def kind(self) -> DepthKind:
         """What its maps are, once :attr:`needs_camera` is satisfied."""
-        return self._model.kind
+        return self._server.kind
 
     @property
     def needs_camera(self) -> bool:
         """Whether it has metres only with the focal length: without a camera its maps are RELATIVE."""
-        return self._model.needs_camera
+        return self._server.needs_camera
 
     def estimate(
         self,

@@ -91,8 +91,15 @@ def unpack_prefix(frame: bytes) -> Prefix | None:
 
 
 def pack_header(header: Mapping[str, Any]) -> bytes:
-    """Compact UTF-8 JSON. Raises :class:`ValueError` for a NaN or an infinity, which JSON does not have."""
-    return json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    """Compact UTF-8 JSON; arrays and numbers of numpy become lists and numbers. Raises :class:`ValueError` for a NaN or an infinity, which
+    JSON does not have, and :class:`TypeError` for what is no JSON at all."""
+    return json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def pack_message(kind: int, request_id: bytes, header: Mapping[str, Any], payloads: Sequence[Any] = ()) -> list[Any]:

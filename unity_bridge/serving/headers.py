@@ -108,7 +108,8 @@ class CameraHeader(msgspec.Struct, frozen=True):
             return None
         matrix = np.array(self.extrinsics, dtype=np.float64)
         if not np.abs(matrix).max() <= _FARTHEST_M:
-            raise RequestError(ErrorCode.BAD_CAMERA, f"The camera's extrinsics hold {np.abs(matrix).max():g}; give metres, at most {_FARTHEST_M:g}.")
+            worst = np.abs(matrix).max()
+            raise RequestError(ErrorCode.BAD_CAMERA, f"The camera's extrinsics hold {worst:g}; give metres, at most {_FARTHEST_M:g}.")
         rotation = matrix[:, :3]
         error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
         if error > _ROTATION_TOLERANCE:

@@ -195,8 +195,8 @@ def _objects(items: list[ObjectHeader] | None, coded: bool, limits: ServerLimits
         which = f"Object {place} of the list"
         given, other = (item.colour, item.mask_value) if coded else (item.mask_value, item.colour)
         if given is None or other is not None:
-            wanted = "a colour and no mask_value, as the mask is colour-coded" if coded else "a mask_value and no colour, as the mask holds values"
-            raise RequestError(ErrorCode.BAD_HEADER, f"{which} needs {wanted}.")
+            wanted = ("a colour and no mask_value", "is colour-coded") if coded else ("a mask_value and no colour", "holds values")
+            raise RequestError(ErrorCode.BAD_HEADER, f"{which} needs {wanted[0]}, as the mask {wanted[1]}.")
         value = place if coded or item.mask_value is None else item.mask_value
         named = value if item.id is None else item.id
         if value in values or named in ids:

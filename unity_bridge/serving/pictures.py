@@ -148,7 +148,8 @@ def _check_size(payload: Payload, size: tuple[int, ...]) -> None:
     if tuple(size) != (payload.width, payload.height):
         raise RequestError(
             ErrorCode.SIZE_MISMATCH,
-            f"The {payload.name} is described as {payload.width}x{payload.height} and its file is {size[0]}x{size[1]}; describe the file's own size.",
+            f"The {payload.name} is described as {payload.width}x{payload.height} and its file is {size[0]}x{size[1]}; "
+            "describe the file's own size.",
         )
 
 
