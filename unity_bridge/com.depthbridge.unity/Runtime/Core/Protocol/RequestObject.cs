@@ -22,6 +22,9 @@ namespace Depthbridge
         /// <summary>The object that it stands on or belongs to, or null.</summary>
         public string ParentId { get; set; }
 
+        /// <summary>Where <see cref="ParentId"/> is null: the mask value of a parent whose id that is; 0: no parent.</summary>
+        public int ParentMaskValue { get; set; }
+
         /// <summary>Its true planar distance in metres at the median of its pixels; the depth map is fitted to what is given.</summary>
         public double? KnownDistanceM { get; set; }
 
@@ -73,9 +76,18 @@ namespace Depthbridge
                 }
                 writer.EndArray();
             }
+            WriteParent(writer);
+        }
+
+        internal void WriteParent(JsonWriter writer)
+        {
             if (ParentId != null)
             {
                 writer.Name("parent_id").Value(ParentId);
+            }
+            else if (ParentMaskValue > 0)
+            {
+                writer.Name("parent_id").Value(ParentMaskValue);
             }
         }
     }
