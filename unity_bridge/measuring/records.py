@@ -14,9 +14,9 @@ from ..results import ObjectId
 class ObjectRecord:
     """One object to be measured: the pixels of an integer mask that have ``mask_value``.
 
-    ``record`` goes into the answer verbatim (:data:`~..results.PASSED_THROUGH`). ``known_distance_m``: its true planar distance at the median of
-    its pixels, in metres, to fit the map by. ``by_colour``: the mask was coded by colour, and ``mask_value`` stands only for a place in the list,
-    which the answer does not show.
+    ``record`` goes into the answer verbatim (:data:`~..results.PASSED_THROUGH`). ``known_distance_m``: its true planar distance at the median
+    of its pixels, in metres, to fit the map by. ``by_colour``: the mask was coded by colour; ``mask_value`` stands only for a place in the list,
+    and the answer does not show it.
     """
 
     id: ObjectId
