@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page, put together piece by piece: it is never in memory as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+
+import numpy as np
+
+from ....engines.export.color_map import ramp
+from .cards import accuracy_text, card
+from .frames import AccuracyNumbers, ReportAbout
+from .markup import csp_hash, escaped, metres, number, percent, script_json
+from .run import ALL, Candidate, Run, choose, class_table
+from .tables import Table
+
+_SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
+_LISTED = 8
+"""Failed frames and notes named at the top; all of them stand in the table of frames."""
+
+_CAMERAS = {"given": "given", "exif": "from EXIF", "model": "the model's own", "assumed": "assumed", "none": "none"}
+
+
+def page(run: Run, about: ReportAbout, max_pictures: int) -> Iterator[str]:
+    """The file's text in pieces, the pictures loaded one after the other."""
+    chosen = choose(run.candidates, max_pictures)
+    style, script = _style(), _script()
+    has_truth = any(value is not None for value in run.objects.numbers("relative"))
+    parts: dict[str, str | Iterable[str]] = {
+        "title": escaped(about.title),
+        "style": style,
+        "style_hash": csp_hash(style),
+        "script": script,
+        "script_hash": csp_hash(script),
+        "about": _about(run, about),
+        "tiles": _tiles(run, about),
+        "alerts": _alerts(run),
+        "plots_title": "Errors" if has_truth else "Distances",
+        "plots_hint": "Measured against the true depth beside the pictures. The plots follow the filters of the table."
+        if has_truth
+        else "No true depth lies beside the pictures, so nothing is said of errors. The plots follow the filters of the table.",
+        "pictures_hint": _pictures_hint(chosen, run),
+        "cards": (card(item.order, item.frame, reason, run.texts.place(item.frame.name)) for item, reason in chosen),
+        "footer": "Made by Depthbridge. Distances are planar, along the optical axis; ranges are along each pixel's ray. "
+        "Numbers of accuracy as in Eigen et al. 2014.",
+        "data": _data(run, class_table(run, about), chosen),
+    }
+    yield from _filled(_resource("page.html"), parts)
+
+
+def _filled(template: str, parts: Mapping[str, str | Iterable[str]]) -> Iterator[str]:
+    """The template with its ``${names}`` replaced, once: what is put in is not looked through again."""
+    for place, piece in enumerate(re.split(r"\$\{(\w+)\}", template)):
+        if place % 2 == 0:
+            yield piece
+        elif isinstance(part := parts[piece], str):
+            yield part
+        else:
+            yield from part
+
+
+def _data(run: Run, classes: Table, chosen: list[tuple[Candidate, str]]) -> Iterator[str]:
+    shown = {str(run.texts.place(item.frame.name)): f"frame-{item.order}" for item, _ in chosen}
+    yield f'{{"unit":{script_json(run.unit)},"cards":{script_json(shown)},"tables":{{'
+    for place, (name, table) in enumerate((("objects", run.objects), ("frames", run.frames), ("classes", classes))):
+        yield f'{"," if place else ""}"{name}":'
+        yield from table.json_parts()
+    yield f'}},"texts":{script_json(run.texts.values)}}}'
+
+
+def _style() -> str:
+    stops = ",".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp(np.linspace(1, 0, 17)).tolist())
+    return _resource("page.css").replace("/*ramp*/", stops)
+
+
+def _script() -> str:
+    return '"use strict";(() => {\n' + "".join(_resource(name) for name in _SCRIPTS) + "})();"
+
+
+def _resource(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _about(run: Run, about: ReportAbout) -> str:
+    cameras = ", ".join(
+        f"{_CAMERAS.get(name, name)}{f' ({count})' if len(run.cameras) > 1 else ''}" for name, count in sorted(run.cameras.items())
+    )
+    facts = {
+        "Capture": about.capture,
+        "Layout": about.layout,
+        "Model": about.model or run.model,
+        "Camera": cameras,
+        "Unit": {"m": "metres", "relative": "relative: up to one scale", "disparity": "disparity: larger is nearer"}.get(run.unit, run.unit),
+    }
+    items = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts.items() if value)
+    return f'<dl class="facts">{items}</dl>'
+
+
+def _tiles(run: Run, about: ReportAbout) -> str:
+    tiles = [
+        _tile(f"{run.frames.count:,}", "frames", f"{len(run.failed):,} failed" if run.failed else "none failed", bool(run.failed)),
+        _tile(f"{run.objects.count:,}", "objects", f"{run.without:,} without a distance" if run.without else "all with a distance"),
+    ]
+    if about.accuracy is not None:
+        tiles += _accuracy_tiles(about.accuracy)
+    if about.whole_frame is not None:
+        tiles.append(f'<div class="tile wide"><b>Whole frames</b><span>{accuracy_text(about.whole_frame)}</span></div>')
+    if run.suspected:
+        tiles.append(_tile(f"{len(run.suspected):,}", "masks upside down?", "see below", True))
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _accuracy_tiles(accuracy: AccuracyNumbers) -> list[str]:
+    pixels = f"{accuracy.pixels:,} pixels of objects"
+    return [
+        _tile(percent(number(accuracy.abs_rel)) or "–", "AbsRel", f"mean |error| / truth, {pixels}"),
+        _tile(metres(number(accuracy.rmse_m)), "RMSE", "root mean square error"),
+        _tile(percent(number(accuracy.delta1)) or "–", "δ < 1.25", "pixels within a factor of 1.25"),
+    ]
+
+
+def _tile(value: str, name: str, below: str, warn: bool = False) -> str:
+    return f'<div class="tile{" warn" if warn else ""}"><b>{escaped(value)}</b> {escaped(name)}<span>{escaped(below)}</span></div>'
+
+
+def _alerts(run: Run) -> str:
+    failed = [f'<li><b class="name">{escaped(frame.name)}</b> {escaped(frame.error)}</li>' for frame in run.failed]
+    suspected = [f'<li><b class="name">{escaped(name)}</b></li>' for name in run.suspected]
+    notes = [f"<li>{escaped(note)}{f' ({count:,} frames)' if count > 1 else ''}</li>" for note, count in run.notes.items()]
+    return (
+        _alert("problem", f"{len(failed):,} frames could not be used", failed)
+        + _alert("problem", f"In {len(suspected):,} frames the mask seems upside down against the picture: their distances are wrong", suspected)
+        + _alert("", f"Notes ({len(notes):,})", notes)
+    )
+
+
+def _alert(kind: str, title: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    more = f"<li>… and {len(items) - _LISTED:,} more: see the table of frames</li>" if len(items) > _LISTED else ""
+    opened = " open" if kind else ""
+    title = title.replace("1 frames", "1 frame") if len(items) == 1 else title
+    return f'<details class="alert {kind}"{opened}><summary>{escaped(title)}</summary><ul>{"".join(items[:_LISTED])}{more}</ul></details>'
+
+
+def _pictures_hint(chosen: list[tuple[Candidate, str]], run: Run) -> str:
+    if not chosen:
+        return "No frame has pictures."
+    what = "Outlines carry the median distance of each object; depth is bright where near."
+    if all(reason == ALL for _, reason in chosen):
+        return f"All {len(chosen):,} frames that were measured. {what}"
+    worst = sum(reason != "evenly spaced" for _, reason in chosen)
+    which = f"{worst} with the largest errors and {len(chosen) - worst} evenly spaced" if worst else "evenly spaced"
+    return f"{len(chosen):,} of the {len(run.candidates):,} frames that were measured: {which}. The tables hold all. {what}"
