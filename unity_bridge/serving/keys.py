@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CURVE keys of a server, in a folder: its own pair, and the public keys of those who may connect. Files as ``zmq.auth`` writes them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+import zmq.auth
+from zmq.utils import z85
+
+from ...engines.atomic import atomic_folder_contents, make_folder
+from ..errors import BridgeError
+
+_PUBLIC, _SECRET = "server.key", "server.key_secret"
+_CLIENTS = "clients"
+_CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKeys:
+    """The server's pair (40 characters each), and the folder of its clients' public keys, ``*.key``."""
+
+    public: bytes
+    secret: bytes
+    clients: Path
+
+    def admits(self, client_key: bytes) -> bool:
+        """Whether the public key (32 bytes) is in the folder, which is read anew: whoever is added there may come in at once."""
+        wanted = z85.encode(client_key)
+        return any(_read(path)[0] == wanted for path in self.clients.glob("*.key") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKeys:
+    """A server's keys, and the files that were made just now for a first client to have; none when there were keys before."""
+
+    keys: ServerKeys
+    for_client: tuple[Path, ...]
+
+
+def open_keys(folder: Path) -> OpenedKeys:
+    """The keys in ``folder``. What is missing is made, secrets readable by their owner alone; what is there is never overwritten.
+
+    A first client's pair is made when no client is known. Raises :class:`BridgeError` for keys that cannot be read and for a pair of which
+    only the public half is there, and ``OutputError`` when nothing can be written.
+    """
+    if not zmq.has("curve"):
+        raise BridgeError("The ZeroMQ library here was built without CURVE; install pyzmq from its wheels, or use --token-file.")
+    clients = folder / _CLIENTS
+    for place in (folder, clients):
+        make_folder(place)
+    if not (folder / _SECRET).exists():
+        if (folder / _PUBLIC).exists():
+            raise BridgeError(
+                f"{folder / _PUBLIC} is there and {_SECRET} is not; bring the secret half back, or remove the public one for a new pair."
+            )
+        _make_pair(folder, "server")
+    public, secret = _read(folder / _SECRET)
+    if secret is None:
+        raise BridgeError(f"{folder / _SECRET} holds no secret key; bring back the file that was made with {_PUBLIC}.")
+    if any(clients.glob("*.key")):
+        return OpenedKeys(ServerKeys(public, secret, clients), ())
+    made = _make_pair(clients, _CLIENT)
+    return OpenedKeys(ServerKeys(public, secret, clients), (folder / _PUBLIC, made))
+
+
+def _make_pair(folder: Path, name: str) -> Path:
+    """``name.key`` and ``name.key_secret``; the path of the latter."""
+    with atomic_folder_contents(folder) as staging:
+        zmq.auth.create_certificates(staging, name)
+        (staging / f"{name}.key_secret").chmod(0o600)
+    return folder / f"{name}.key_secret"
+
+
+def _read(path: Path) -> tuple[bytes, bytes | None]:
+    try:
+        public, secret = zmq.auth.load_certificate(path)
+        if any(len(z85.decode(key)) != 32 for key in (public, secret) if key is not None):
+            raise ValueError("its keys are not 40 characters long")
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise BridgeError(f"The key file {path} cannot be read ({why}); it is no file that zmq.auth wrote.") from error
+    return public, secret
