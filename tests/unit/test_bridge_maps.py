@@ -156,6 +156,31 @@ def test_any_map_crosses_bit_for_bit(preset, answer):
     assert_same(client.estimate(np.zeros((answer.height, answer.width, 3), np.uint8)), answer)
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answer=any_map())
+def test_any_map_crosses_in_half_floats_to_their_precision(preset, answer):
+    engine, client = preset
+    engine.answer = answer
+    got = client.estimate(np.zeros((answer.height, answer.width, 3), np.uint8), depth="f16")
+    for name in ("values", "sky", "confidence"):
+        have, want = getattr(got, name), getattr(answer, name)
+        assert (have is None) == (want is None)
+        if want is not None:
+            with np.errstate(over="ignore"):
+                assert have.dtype == np.float32 and np.array_equal(have, want.astype(np.float16).astype(np.float32), equal_nan=True)
+    assert np.array_equal(got.valid, answer.valid & answer.kind.holds(got.values)), "what became infinite, or 0, is not valid"
+    for name in REST:
+        assert getattr(got, name) == getattr(answer, name), name
+
+
+def test_half_floats_are_half_the_bytes():
+    engine = Preset(DepthMap(np.array([[1, 1.0005, 65504], [7e4, 1e-8, 3]], np.float32), DepthKind.METRIC, np.ones((2, 3), bool), None, None, None, "preset"))
+    image = {**IMAGE, "width": 3, "height": 2}
+    reply, header = ask(engine, {"payloads": [image], "outputs": ["depth"], "depth_dtype": "f16"}, [bytes(18)])
+    assert [(item["name"], item["dtype"]) for item in header["payloads"]] == [("depth", "f16"), ("valid", "u8")]
+    assert reply[3] == np.array([1, 1.0005, 65504, np.inf, 0, 3], "<f2").tobytes() and reply[4] == bytes([1, 1, 1, 0, 0, 1])
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_engine_sees_the_picture_and_the_camera_that_were_sent(channels):
     engine, image = Preset(), picture(WIDTH, HEIGHT, seed=3)
@@ -217,13 +242,14 @@ def test_objects_alone_bring_no_map():
 
 
 @pytest.mark.parametrize("kind", [DepthKind.RELATIVE, DepthKind.DISPARITY])
-def test_a_map_needs_no_metres_and_objects_still_do(kind):
+def test_a_map_without_metres_is_answered_and_says_so(kind):
     engine = Preset()
     engine.kind = kind
     _, header = ask(engine, {"payloads": [IMAGE], "camera": CAMERA, "outputs": ["depth"]}, [PIXELS])
-    assert header["result"]["depth"]["kind"] == header["result"]["unit"] == kind
+    result = header["result"]
+    assert (result["depth"]["kind"], result["kind"], result["unit"]) == (kind, kind, "relative")
     reply, header = ask(engine, {"payloads": [IMAGE, MASK], "camera": CAMERA, "outputs": ["depth", "objects"]}, [PIXELS, IDS])
-    assert header["error"]["code"] == "no_metric_depth" and len(reply) == 3
+    assert header["result"]["unit"] == "relative" and len(reply) == 5
 
 
 def test_distances_are_not_measured_by_a_camera_that_the_client_only_assumes():
@@ -253,7 +279,8 @@ def test_an_answer_over_the_limit_is_refused_before_the_engine_runs():
 
 def test_the_largest_picture_fits_its_limits():
     for limits in (ServerLimits(), ServerLimits.for_pixels(1_000_000), ServerLimits.for_pixels(200_000_000)):
-        assert limits.max_pixels * 3 + 4096 <= limits.max_message_bytes and limits.max_pixels * 13 <= limits.max_answer_bytes
+        # RGBA, a header, and a PNG of a mask; a map with all its layers, and an overlay.
+        assert limits.max_pixels * 4 + 2**20 + 4096 <= limits.max_message_bytes and limits.max_pixels * 17 <= limits.max_answer_bytes
 
 
 def test_a_large_map_crosses(preset):
@@ -287,18 +314,18 @@ def test_a_frame_that_is_long_under_way_is_waited_for():
 # ---- servers that cannot ----------------------------------------------------------------------------------------
 
 HELLO = {
-    "status": "ok", "server": "depthbridge", "server_version": "0.0.9", "protocol": "0.2", "model": "preset", "capabilities": ["depth_map"],
-    "max_in_flight": 4, "max_message_bytes": 10**8, "max_answer_bytes": 10**9, "max_pixels": 10**7,
+    "status": "ok", "server": "depthbridge", "server_version": "0.0.9", "protocol": "0.3", "model": "preset", "capabilities": ["depth_map"],
+    "kind": "metric", "needs_camera": False, "max_header_bytes": 10**6, "max_in_flight": 4, "max_message_bytes": 10**8, "max_answer_bytes": 10**9, "max_pixels": 10**7,
 }  # fmt: skip
 
 
 def test_a_server_of_the_protocol_before_is_told_with_both_versions():
-    def answer(frames):  # what depthbridge answered when it spoke 0.1
-        message = "The client speaks protocol 0.2 and this server (depthbridge 0.1.0) 0.1; bring both to one release."
+    def answer(frames):  # what depthbridge answered when it spoke 0.2
+        message = "The client speaks protocol 0.3 and this server (depthbridge 0.1.0) 0.2; bring both to one release."
         error = {"status": "error", "error": {"code": "unsupported_version", "message": message, "retryable": False}}
-        return [pack_prefix(unpack_prefix(frames[0]).kind, 0, 1), frames[1], pack_header(error)]
+        return [pack_prefix(unpack_prefix(frames[0]).kind, 0, 2), frames[1], pack_header(error)]
 
-    with impostor(answer) as endpoint, pytest.raises(BridgeVersionError, match=r"0\.1 and this client.*0\.2; bring both"):
+    with impostor(answer) as endpoint, pytest.raises(BridgeVersionError, match=r"0\.2 and this client.*0\.3; bring both"):
         RemoteEstimator(endpoint)
 
 
@@ -340,10 +367,10 @@ def test_another_model_at_the_same_address_is_refused_and_not_mistaken():
 
 def test_a_server_that_says_nothing_of_its_model_is_told():
     def answer(frames):
-        kind = unpack_prefix(frames[0]).kind
-        return [pack_prefix(kind), frames[1], pack_header(HELLO if kind == Kind.HELLO else {"status": "ok", "models": []})]
+        hello = {name: value for name, value in HELLO.items() if name != "needs_camera"}
+        return [pack_prefix(unpack_prefix(frames[0]).kind), frames[1], pack_header(hello)]
 
-    with impostor(answer) as endpoint, pytest.raises(BridgeError, match="says nothing of its model preset"):
+    with impostor(answer) as endpoint, pytest.raises(BridgeError, match=r"not a depth server that this client understands .'needs_camera'"):
         RemoteEstimator(endpoint)
 
 
@@ -359,7 +386,8 @@ WRONG_ANSWERS = {
     "a frame missing": ({}, [VALUES]),
     "a frame too many": ({}, [VALUES, FLAGS, b""]),
     "short": ({}, [VALUES[:-4], FLAGS]),
-    "half floats": ({"payloads": [{**DEPTH, "dtype": "f16"}, VALID]}, [VALUES[:24], FLAGS]),
+    "doubles": ({"payloads": [{**DEPTH, "dtype": "f64"}, VALID]}, [VALUES * 2, FLAGS]),
+    "half floats for flags": ({"payloads": [DEPTH, {**VALID, "dtype": "f16"}]}, [VALUES, FLAGS * 2]),
     "of another size": ({"payloads": [{**DEPTH, "width": 3, "height": 4}, {**VALID, "width": 3, "height": 4}]}, [VALUES, FLAGS]),
     "lower row first": ({"payloads": [{**DEPTH, "origin": "bottom_left"}, VALID]}, [VALUES, FLAGS]),
     "compressed": ({"payloads": [{**DEPTH, "encoding": "zip"}, VALID]}, [VALUES, FLAGS]),
