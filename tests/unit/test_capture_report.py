@@ -25,11 +25,23 @@ from depthbridge.engines.errors import CaptureError, OutputError
 from depthbridge.engines.export.color_map import ColorScale, color_map
 from depthbridge.unity_bridge.captures.report import ReportAbout, ReportFrame, ReportPictures, write_report
 from depthbridge.unity_bridge.captures.report.pictures import depth_picture, outlines, photo, truth_picture
-from depthbridge.unity_bridge.captures.report.run import Candidate, choose
+from depthbridge.unity_bridge.captures.report.run import SPREAD, WORST, Candidate, choose
 from support.report_runs import Accuracy, Markup, frame_of, many_frames, object_of, page_data, pictures_of, record_of, rows_of
 
 ABOUT = ReportAbout("A run", "captures/kitchen")
-HOSTILE = ["<script>pwned=1</script>", "</script><img src=x onerror=pwned=1>", "\"'&<>", "<!--", "]]>", "${data}", "\ud800", "a\u202eb", "\x00", "é", "x" * 1000]
+HOSTILE = [
+    "<script>pwned=1</script>",
+    "</script><img src=x onerror=pwned=1>",
+    "\"'&<>",
+    "<!--",
+    "]]>",
+    "${data}",
+    "\ud800",
+    "a\u202eb",
+    "\x00",
+    "é",
+    "x" * 1000,
+]
 
 names = st.one_of(st.text(max_size=30), st.sampled_from(HOSTILE))
 
@@ -74,7 +86,9 @@ def test_names_arrive_as_they_are(tmp_path: Path, name: str) -> None:
 def test_the_tables_are_complete(tmp_path: Path) -> None:
     frames = list(many_frames(30, 7))
     data = page_data(write(tmp_path, [*frames, ReportFrame("bad.png", {}, error="It is empty.")], max_pictures=3))
-    expected = [(frame.name, item["distance"]["median"], item["distance_error_relative"]) for frame in frames for item in frame.record["objects"]]
+    expected = [
+        (frame.name, item["distance"]["median"], item["distance_error_relative"]) for frame in frames for item in frame.record["objects"]
+    ]
     rows = [(row["frame"], row["median"], row["relative"]) for row in rows_of(data, "objects")]
     assert [row[0] for row in rows] == [row[0] for row in expected]
     np.testing.assert_allclose([row[1:] for row in rows], [row[1:] for row in expected], rtol=1e-5)
@@ -103,7 +117,10 @@ def test_the_units_are_the_maps_own(tmp_path: Path) -> None:
     relative = page_data(write(tmp_path, [ReportFrame("a", record_of([object_of(0, 1.0)], unit="relative"))]))
     record = object_of(0, None, reason="Disparity has no metres.") | {"disparity": {"median": 0.25, "min": 0.1, "max": 0.5}}
     disparity = page_data(write(tmp_path, [ReportFrame("a", record_of([record], unit="disparity"))]))
-    heads = [next(column["title"] for column in data["tables"]["objects"]["columns"] if column["key"] == "median") for data in (metric, relative, disparity)]
+    heads = [
+        next(column["title"] for column in data["tables"]["objects"]["columns"] if column["key"] == "median")
+        for data in (metric, relative, disparity)
+    ]
     assert heads == ["Distance [m]", "Distance", "Disparity"]
     (row,) = rows_of(disparity, "objects")
     assert (row["median"], row["min"], row["max"]) == (0.25, 0.1, 0.5)
@@ -112,19 +129,23 @@ def test_the_units_are_the_maps_own(tmp_path: Path) -> None:
 @given(st.lists(st.floats(0, 10), min_size=0, max_size=60), st.integers(0, 20))
 def test_the_worst_frames_are_shown_and_others_from_all_over(scores: list[float], most: int) -> None:
     candidates = [Candidate(order, ReportFrame(str(order), {}), score) for order, score in enumerate(scores)]
-    chosen = [item.order for item, _ in choose(candidates, most)]
-    assert len(chosen) == min(most, len(scores))
-    assert chosen == sorted(set(chosen))
-    worst = [reason != "evenly spaced" for _, reason in choose(candidates, most)]
-    if len(scores) > most > 1 and sum(score > 0 for score in scores) >= most // 2:
-        marked = sorted((scores[order] for order, bad in zip(chosen, worst, strict=True) if bad), reverse=True)
-        assert marked == sorted(scores, reverse=True)[: most // 2]
-        rest = [order for order in range(len(scores)) if not (order in chosen and worst[chosen.index(order)])]
-        spread = [order for order, bad in zip(chosen, worst, strict=True) if not bad]
-        assert spread[0] == rest[0]
-        if len(spread) > 1:
-            gaps = np.diff([rest.index(order) for order in spread])
-            assert spread[-1] == rest[-1] and gaps.max() - gaps.min() <= 1
+    chosen = choose(candidates, most)
+    orders = [item.order for item, _ in chosen]
+    assert len(set(orders)) == len(orders) == min(most, len(scores))
+    if len(scores) <= most:
+        assert orders == sorted(orders)
+        return
+    worst = [item.score for item, reason in chosen if reason == WORST]
+    assert worst == sorted((score for score in scores if score > 0), reverse=True)[: most // 2]
+    rest = [item.order for item in candidates if (item, WORST) not in chosen]
+    places = [rest.index(item.order) for item, reason in chosen if reason == SPREAD]
+    if places:
+        assert places[0] == 0
+    if len(places) > 1:
+        gaps = np.diff(places)
+        assert places[-1] == len(rest) - 1 and gaps.max() - gaps.min() <= 1
+    if worst and places:
+        assert [reason for _, reason in chosen[:2]] == [WORST, SPREAD]
 
 
 def test_only_the_pictures_shown_are_loaded_and_one_at_a_time(tmp_path: Path) -> None:
@@ -184,7 +205,9 @@ def test_a_run_of_nothing_is_a_page(tmp_path: Path) -> None:
 
 
 def test_failures_flips_and_notes_stand_at_the_top(tmp_path: Path) -> None:
-    flipped = ReportFrame("b.png", record_of([object_of(0, 1.0)], mask_flip_suspected=True, warnings=["The mask is one value."]), notes=("no truth",))
+    flipped = ReportFrame(
+        "b.png", record_of([object_of(0, 1.0)], mask_flip_suspected=True, warnings=["The mask is one value."]), notes=("no truth",)
+    )
     frames = [ReportFrame(f"{n:03d}.png", {}, error="Damaged.") for n in range(12)]
     page = write(tmp_path, [*frames, flipped])
     text = " ".join(Markup(page).text)
@@ -197,7 +220,10 @@ def test_only_the_pages_own_script_and_style_may_run(tmp_path: Path) -> None:
     text = write(tmp_path, [frame_of("a.png", [object_of(0, 1.0)])]).read_text(encoding="utf-8")
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None and "default-src 'none'" in policy[1] and "unsafe" not in policy[1]
-    for directive, content in (("style-src", re.search(r"<style>(.*?)</style>", text, re.S)), ("script-src", re.search(r"<script>(.*?)</script>", text, re.S))):
+    for directive, content in (
+        ("style-src", re.search(r"<style>(.*?)</style>", text, re.S)),
+        ("script-src", re.search(r"<script>(.*?)</script>", text, re.S)),
+    ):
         assert content is not None
         digest = base64.b64encode(hashlib.sha256(content[1].encode()).digest()).decode()
         assert f"{directive} 'sha256-{digest}'" in policy[1]

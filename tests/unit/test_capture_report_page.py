@@ -30,7 +30,9 @@ def browser() -> Iterator[Browser]:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine frames of four objects with truth, one failed, one object without a distance."""
     frames = list(many_frames(9, 4))
-    extra = frame_of("odd.png", [object_of(0, None, category="door", reason="It has no valid pixel."), object_of(1, 0.5, category="lamp", true=2.0)])
+    extra = frame_of(
+        "odd.png", [object_of(0, None, category="door", reason="It has no valid pixel."), object_of(1, 0.5, category="lamp", true=2.0)]
+    )
     failed = ReportFrame("bad.png", {}, error="masks/bad.png is missing.")
     about = ReportAbout("A run", "captures/kitchen", "SOLO", "oracle", Accuracy(4000, 0.05, 0.3, 0.97), Accuracy(90000, 0.07, 0.4, 0.95))
     return write_report(tmp_path_factory.mktemp("small") / "report #1.html", [*frames, extra, failed], about)
@@ -147,7 +149,9 @@ def test_50000_rows_open_and_scroll_to_the_last(browser: Browser, large: Path) -
         browser.run("const s = document.getElementById('scroller'); s.scrollTop = arguments[0] * s.scrollHeight", part)
         row = round(part * 49_999)
         found = browser.until(
-            "return [...document.querySelectorAll(arguments[0])].find((row) => Number(row.getAttribute('aria-rowindex')) === arguments[1])", ROWS, row + 2
+            "return [...document.querySelectorAll(arguments[0])].find((row) => Number(row.getAttribute('aria-rowindex')) === arguments[1])",
+            ROWS,
+            row + 2,
         )
         cells = browser.run("return [...arguments[0].children].slice(0, 4).map((cell) => cell.textContent)", found)
         assert cells[0] == expected[row]["frame"] and abs(float(cells[3]) - expected[row]["median"]) < 0.06
@@ -163,7 +167,9 @@ def test_a_frame_in_the_table_leads_to_its_picture_and_back(browser: Browser, la
     last = browser.run("return [...document.querySelectorAll('.card')].pop().id")
     assert not browser.find(f"#{last}").is_displayed()
     name = browser.run("return document.querySelector('#' + arguments[0] + ' h3').textContent", last)
-    browser.run("document.getElementById('search').value = arguments[0]; document.getElementById('search').dispatchEvent(new Event('input'))", name)
+    browser.run(
+        "document.getElementById('search').value = arguments[0]; document.getElementById('search').dispatchEvent(new Event('input'))", name
+    )
     browser.until("return document.getElementById('count').textContent.startsWith('25 of')")
     browser.click(f"{ROWS} a")
     browser.until("return !document.getElementById(arguments[0]).hidden", last)
@@ -217,7 +223,7 @@ def test_an_outline_lies_on_its_object(browser: Browser, tmp_path: Path) -> None
     photo = browser.run("const {left, top, width} = document.querySelector('.photo').getBoundingClientRect(); return [left, top, width / 160]")
     for place in range(2):
         left, top, right, bottom = browser.run(
-            "const {left, top, right, bottom} = document.querySelector(`.photo g[data-object=\"${arguments[0]}\"] .line`).getBoundingClientRect(); return [left, top, right, bottom]",
+            'const {left, top, right, bottom} = document.querySelector(`.photo g[data-object="${arguments[0]}"] .line`).getBoundingClientRect(); return [left, top, right, bottom]',
             place,
         )
         edges = [(left - photo[0]) / photo[2], (top - photo[1]) / photo[2], (right - photo[0]) / photo[2], (bottom - photo[1]) / photo[2]]
@@ -233,7 +239,10 @@ def test_without_truth_distances_are_plotted_and_errors_not_spoken_of(browser: B
     assert len(np.unique(canvas_pixels(browser, 0), axis=0)) > 3
 
 
-@pytest.mark.parametrize("frames", [[], [ReportFrame("a.png", record_of([]))], [frame_of("a.png", [object_of(0, 2.0, true=2.0)])], [ReportFrame("a.png", {}, error="No.")]])
+@pytest.mark.parametrize(
+    "frames",
+    [[], [ReportFrame("a.png", record_of([]))], [frame_of("a.png", [object_of(0, 2.0, true=2.0)])], [ReportFrame("a.png", {}, error="No.")]],
+)
 def test_runs_of_almost_nothing_open(browser: Browser, tmp_path: Path, frames: list[ReportFrame]) -> None:
     browser.open(write_report(tmp_path / "report.html", frames, ABOUT))
     assert browser.problems() == []
@@ -241,7 +250,10 @@ def test_runs_of_almost_nothing_open(browser: Browser, tmp_path: Path, frames: l
 
 def test_paper_gets_the_first_rows_and_white(browser: Browser, large: Path) -> None:
     browser.open(large, dark=True)
-    browser.run("window.addEventListener('beforeprint', () => { window.printed = [document.querySelectorAll(arguments[0]).length, document.documentElement.dataset.theme] })", ROWS)
+    browser.run(
+        "window.addEventListener('beforeprint', () => { window.printed = [document.querySelectorAll(arguments[0]).length, document.documentElement.dataset.theme] })",
+        ROWS,
+    )
     note = "window.addEventListener('beforeprint', () => { window.note = document.getElementById('print-note').textContent })"
     browser.run(note)
     assert browser.print_pdf().startswith(b"%PDF")

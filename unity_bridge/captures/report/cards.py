@@ -9,6 +9,7 @@ from typing import Any
 from ....engines.depth_map import DepthMap
 from ....engines.errors import DepthbridgeError
 from ....engines.export.color_map import ColorScale
+from ...measuring.colours import object_colour
 from .frames import AccuracyNumbers, ReportFrame, ReportPictures
 from .markup import escaped, metres, number, percent, shown
 from .pictures import DepthPicture, Outline, depth_picture, outlines, photo, truth_picture
@@ -83,16 +84,23 @@ def _depth_figure(picture: DepthPicture, title: str) -> str:
 
 def _shape(place: int, record: Mapping[str, Any], outline: Outline, unit: str) -> str:
     title = escaped(f"{_name(record)}: {_sentence(record, unit)}")
-    paths = f'<path class="halo" d="{outline.path}"/><path class="line" d="{outline.path}" stroke="{outline.colour}"/>'
+    paths = f'<path class="halo" d="{outline.path}"/><path class="line" d="{outline.path}" stroke="{_colour(place, record)}"/>'
     return f'<g data-object="{place}"><title>{title}</title>{paths}</g>'
 
 
 def _tag(place: int, record: Mapping[str, Any], outline: Outline, unit: str) -> str:
     box = " ".join(map(str, outline.box))
     label = escaped(shown(record.get("category"))[:40] or shown(record.get("id")))
-    colour = f'<svg class="dot" viewBox="0 0 8 8" aria-hidden="true"><circle cx="4" cy="4" r="4" fill="{outline.colour}"/></svg>'
+    colour = f'<svg class="dot" viewBox="0 0 8 8" aria-hidden="true"><circle cx="4" cy="4" r="4" fill="{_colour(place, record)}"/></svg>'
     distance = escaped(metres(_median(record), unit))
     return f'<span class="tag" data-object="{place}" data-box="{box}">{colour}<i>{label}</i> <b>{distance}</b></span>'
+
+
+def _colour(place: int, record: Mapping[str, Any]) -> str:
+    """The object's own, as in overlay pictures; that of its place for an id that is neither number nor text."""
+    own = record.get("id")
+    red, green, blue = object_colour(own if isinstance(own, (int, str)) else place)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _name(record: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ....engines.export.color_map import ramp
 from .cards import accuracy_text, card
 from .frames import AccuracyNumbers, ReportAbout
 from .markup import csp_hash, escaped, metres, number, percent, script_json
-from .run import ALL, Candidate, Run, choose, class_table
+from .run import ALL, WORST, Candidate, Run, choose, class_table
 from .tables import Table
 
 _SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
@@ -151,6 +151,6 @@ def _pictures_hint(chosen: list[tuple[Candidate, str]], run: Run) -> str:
     what = "Outlines carry the median distance of each object; depth is bright where near."
     if all(reason == ALL for _, reason in chosen):
         return f"All {len(chosen):,} frames that were measured. {what}"
-    worst = sum(reason != "evenly spaced" for _, reason in chosen)
+    worst = sum(reason == WORST for _, reason in chosen)
     which = f"{worst} with the largest errors and {len(chosen) - worst} evenly spaced" if worst else "evenly spaced"
     return f"{len(chosen):,} of the {len(run.candidates):,} frames that were measured: {which}. The tables hold all. {what}"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +27,10 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One object on the photo: an SVG path and its box (left, top, right, bottom), both in the photo's pixels; ``colour`` as #rrggbb."""
+    """One object on the photo: an SVG path and its box (left, top, right, bottom), both in the photo's pixels."""
 
     path: str
     box: tuple[int, int, int, int]
-    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +49,14 @@ def photo(image: Pixels) -> tuple[str, int, int]:
     return _jpeg(small), small.shape[1], small.shape[0]
 
 
-def object_colour(place: int) -> str:
-    """Well apart for neighbours in the list, light enough to be seen on dark and grey (hues by the golden ratio)."""
-    red, green, blue = colorsys.hls_to_rgb((0.06 + place * 0.6180339887) % 1.0, 0.62, 0.9)
-    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
-
-
 def outlines(mask: npt.NDArray[Any], mask_values: tuple[int, ...], width: int, height: int) -> list[Outline | None]:
     """The objects of a mask on a photo of that size, in the order of ``mask_values``; None for one without a pixel there."""
     # float64 holds every mask value, and cv2 resizes it; nearest pixels, as ids cannot be averaged.
     small = cv2.resize(mask.astype(np.float64), (width, height), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.int64)
-    return [_outline(small, value, object_colour(place)) for place, value in enumerate(mask_values)]
+    return [_outline(small, value) for value in mask_values]
 
 
-def _outline(mask: npt.NDArray[np.int64], value: int, colour: str) -> Outline | None:
+def _outline(mask: npt.NDArray[np.int64], value: int) -> Outline | None:
     own = np.asarray(mask == value, dtype=np.uint8)
     left, top, width, height = cv2.boundingRect(own)
     if width == 0:
@@ -75,7 +67,7 @@ def _outline(mask: npt.NDArray[np.int64], value: int, colour: str) -> Outline | 
     for contour in contours:
         points = cv2.approxPolyDP(contour, _TOLERANCE_PX, True)[:, 0, :]
         parts.append("M" + "L".join(f"{x} {y}" for x, y in points.tolist()) + "Z")
-    return Outline("".join(parts), (left, top, left + width, top + height), colour)
+    return Outline("".join(parts), (left, top, left + width, top + height))
 
 
 def depth_picture(values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], scale: ColorScale | None) -> DepthPicture:

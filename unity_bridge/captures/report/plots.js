@@ -199,7 +199,7 @@ const histogram = (text, title, describe, aroundZero) => (paint, points, width, 
   paint.moveTo(frame.toX(middle), frame.top);
   paint.lineTo(frame.toX(middle), frame.bottom);
   paint.stroke();
-  return describe(values, middle);
+  return describe(values, middle) + (many ? "; the outermost 1 % on either side count in the last bars" : "");
 };
 
 // One line for each category: the middle 80 %, the middle half, the median.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -97,16 +98,17 @@ def _add(run: Run, order: int, frame: ReportFrame) -> None:
 
 
 def choose(candidates: list[Candidate], most: int) -> list[tuple[Candidate, str]]:
-    """At most ``most`` of the frames, each with why, in the order of the run: half of them those that should be looked at first, if
-    any stands out, the others evenly spaced from the first to the last of the rest."""
+    """At most ``most`` of the frames, each with why: all in the order of the run where they are few enough; else by turns those that
+    should be looked at first, the worst before all, and those evenly spaced from the first to the last of the rest, half of each."""
     if len(candidates) <= most:
         return [(candidate, ALL) for candidate in candidates]
     ranked = sorted((item for item in candidates if item.score > 0), key=lambda item: (-item.score, item.order))
-    chosen = {item.order: (item, WORST) for item in ranked[: most // 2]}
-    rest = [item for item in candidates if item.order not in chosen]
-    for place in np.linspace(0, len(rest) - 1, most - len(chosen)).round().astype(int):
-        chosen[rest[place].order] = (rest[place], SPREAD)
-    return [chosen[order] for order in sorted(chosen)]
+    worst = ranked[: most // 2]
+    taken = {item.order for item in worst}
+    rest = [item for item in candidates if item.order not in taken]
+    spread = [rest[place] for place in np.linspace(0, len(rest) - 1, most - len(worst)).round().astype(int)]
+    turns = zip_longest([(item, WORST) for item in worst], [(item, SPREAD) for item in spread])
+    return [chosen for turn in turns for chosen in turn if chosen is not None]
 
 
 def class_table(run: Run, about: ReportAbout) -> Table:
