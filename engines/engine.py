@@ -143,9 +143,14 @@ class DepthEngine:
 
     # ---- what it does -------------------------------------------------------------------------------------------
 
-    def warm_up(self, width: int = 504, height: int = 280, *, cancel: CancelToken | None = None) -> None:
-        """Runs once on a grey picture, so that the first real one meets a ready model."""
-        self.estimate(np.full((height, width, 3), 127, dtype=np.uint8), cancel=cancel)
+    def warm_up(self, width: int = 504, height: int = 280, *, batches: bool = False, cancel: CancelToken | None = None) -> None:
+        """Runs once on a grey picture, so that the first real one meets a ready model; with ``batches`` on two of them, where the graph takes
+        several, so that it is known whether it does."""
+        grey = np.full((height, width, 3), 127, dtype=np.uint8)
+        if batches and self.batch_limit(width, height) > 1:
+            self.estimate_batch([grey, grey], cancel=cancel)
+        else:
+            self.estimate(grey, cancel=cancel)
 
     def estimate(
         self,
@@ -185,7 +190,7 @@ class DepthEngine:
 
         Pictures of one size share runs where the graph takes batches, and each gets what :meth:`estimate` makes of it, up to rounding.
         Raises as :meth:`estimate`, for all when one of them cannot be estimated. A graph that claims to take batches is put to the test by
-        the first one, with two pictures more.
+        the first one, with two pictures of its own.
         """
         given = [None] * len(images) if cameras is None else cameras
         jobs = [_checked(image, camera, CameraSource.GIVEN) for image, camera in zip(images, given, strict=True)]

@@ -102,11 +102,11 @@ class Network:
     def _run_together(self, pictures: Sequence[_Pixels], cancel: CancelToken | None) -> list[NetworkAnswer] | None:
         """One run; None when the graph cannot do that, which is then known."""
         if not self._batches_checked:
-            # Traced with one picture, a graph may run with several and mix them up without a word: a picture and its negative, which no
-            # network takes for one another, tell. The single run before also finds out a falsely dynamic size.
-            negative = 255 - pictures[0][::-1]
+            # Traced with one picture, a graph may run with several and mix them up without a word: a ramp and its negative, which no network
+            # takes for one another, tell. The single run before also finds out a falsely dynamic size.
+            ramp, negative = _ramp_and_negative(*pictures[0].shape[:2])
             alone = self.infer(negative, cancel)
-            both = self._try_together([pictures[0], negative], cancel)
+            both = self._try_together([ramp, negative], cancel)
             if both is None:
                 return None
             off = float(np.nanmax(np.abs(both[1].depth - alone.depth))) if both[1].depth.shape == alone.depth.shape else np.inf
@@ -206,3 +206,9 @@ class Network:
             prepare_ms=prepare_ms,
             infer_ms=infer_ms,
         )
+
+
+def _ramp_and_negative(height: int, width: int) -> tuple[_Pixels, _Pixels]:
+    rows, columns = np.linspace(0, 127, height)[:, None], np.linspace(0, 127, width)[None, :]
+    ramp = np.repeat((rows + columns).astype(np.uint8)[..., None], 3, axis=2)
+    return ramp, 255 - ramp

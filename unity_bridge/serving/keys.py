@@ -35,10 +35,11 @@ class ServerKeys:
 
 @dataclass(frozen=True, slots=True)
 class OpenedKeys:
-    """A server's keys, and the files that were made just now for a first client to have; none when there were keys before."""
+    """A server's keys; the two files that a client needs, where a pair for one is here; and whether something was made just now."""
 
     keys: ServerKeys
     for_client: tuple[Path, ...]
+    made: bool
 
 
 def open_keys(folder: Path) -> OpenedKeys:
@@ -52,27 +53,30 @@ def open_keys(folder: Path) -> OpenedKeys:
     clients = folder / _CLIENTS
     for place in (folder, clients):
         make_folder(place)
+    made = False
     if not (folder / _SECRET).exists():
         if (folder / _PUBLIC).exists():
             raise BridgeError(
                 f"{folder / _PUBLIC} is there and {_SECRET} is not; bring the secret half back, or remove the public one for a new pair."
             )
         _make_pair(folder, "server")
+        made = True
     public, secret = _read(folder / _SECRET)
     if secret is None:
         raise BridgeError(f"{folder / _SECRET} holds no secret key; bring back the file that was made with {_PUBLIC}.")
-    if any(clients.glob("*.key")):
-        return OpenedKeys(ServerKeys(public, secret, clients), ())
-    made = _make_pair(clients, _CLIENT)
-    return OpenedKeys(ServerKeys(public, secret, clients), (folder / _PUBLIC, made))
+    if not any(clients.glob("*.key")):
+        _make_pair(clients, _CLIENT)
+        made = True
+    client_secret = clients / f"{_CLIENT}.key_secret"
+    for_client = (folder / _PUBLIC, client_secret) if client_secret.exists() else ()
+    return OpenedKeys(ServerKeys(public, secret, clients), for_client, made)
 
 
-def _make_pair(folder: Path, name: str) -> Path:
-    """``name.key`` and ``name.key_secret``; the path of the latter."""
+def _make_pair(folder: Path, name: str) -> None:
+    """``name.key`` and ``name.key_secret``, both or neither, and over nothing that is there."""
     with atomic_folder_contents(folder) as staging:
         zmq.auth.create_certificates(staging, name)
         (staging / f"{name}.key_secret").chmod(0o600)
-    return folder / f"{name}.key_secret"
 
 
 def _read(path: Path) -> tuple[bytes, bytes | None]:

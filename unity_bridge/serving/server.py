@@ -36,12 +36,13 @@ _HEARTBEAT_TIMEOUT_MS = 180_000
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
     """A moment of a server: accepted frames that wait, all that are not yet answered, connections that are up, connections turned away
-    for their keys, and what has happened so far."""
+    for their keys; the accepted frames answered so far, what else has happened, and how long the last frames took."""
 
     waiting: int
     in_flight: int
     clients: int
     turned_away: int
+    frames: int
     counters: Counters
     stages: dict[str, StageSummary]
 
@@ -106,6 +107,7 @@ class BridgeServer:
             in_flight=self._desk.in_flight,
             clients=door.clients if door is not None else 0,
             turned_away=door.turned_away if door is not None else 0,
+            frames=self._statistics.frames,
             counters=self._statistics.counters,
             stages=self._statistics.stages(),
         )

@@ -56,10 +56,11 @@ class StageSummary:
 
 
 class Statistics:
-    """Written by the I/O thread, read by any."""
+    """Written by the I/O thread, read by any. ``frames``: accepted frames that were answered."""
 
     def __init__(self, observer: Observer | None = None) -> None:
         self.counters = Counters()
+        self.frames = 0
         self._observer = observer
         self._lock = threading.Lock()
         self._times: dict[str, deque[float]] = {name: deque(maxlen=WINDOW) for name in TIMED}
@@ -72,6 +73,7 @@ class Statistics:
     def frame(self, timing_ms: Mapping[str, float], batch: int | None) -> None:
         """An accepted frame was answered: the stages that it reached, and how many shared its inference."""
         with self._lock:
+            self.frames += 1
             for name, value in timing_ms.items():
                 self._times[name].append(value)
         if self._observer is not None:
