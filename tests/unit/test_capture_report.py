@@ -23,7 +23,7 @@ from PIL import Image
 from depthbridge.engines.depth_map import DepthKind, DepthMap
 from depthbridge.engines.errors import CaptureError, OutputError
 from depthbridge.engines.export.color_map import ColorScale, color_map
-from depthbridge.unity_bridge.captures.report import ReportAbout, ReportFrame, ReportPictures, write_report
+from depthbridge.unity_bridge.captures.report import ReportAbout, ReportFrame, ReportPictures, urgency, write_report
 from depthbridge.unity_bridge.captures.report.pictures import depth_picture, outlines, photo, truth_picture
 from depthbridge.unity_bridge.captures.report.run import SPREAD, WORST, Candidate, choose
 from support.report_runs import Accuracy, Markup, frame_of, many_frames, object_of, page_data, pictures_of, record_of, rows_of
@@ -295,3 +295,13 @@ def test_labels_of_the_scale_go_from_near_to_far_and_know_their_unit() -> None:
         numbers = [float(label.removesuffix(" m")) for label in labels]
         assert numbers == sorted(numbers, reverse=kind is DepthKind.DISPARITY) and all(label.endswith(" m") == bool(unit) for label in labels)
     assert depth_picture(values, np.zeros_like(values, bool), None).labels == ()
+
+
+def test_flipped_masks_come_before_errors_and_errors_before_the_rest() -> None:
+    plain = frame_of("a.png", [object_of(0, 1.0)])
+    small = frame_of("a.png", [object_of(0, 1.1, true=1.0), object_of(1, 1.0, true=1.0)])
+    below = frame_of("a.png", [object_of(0, 0.5, true=1.0)])
+    mean = frame_of("a.png", [object_of(0, 1.0, true=1.0)], accuracy=Accuracy(9, 0.7, 1.0, 0.1))
+    flipped = ReportFrame("a.png", record_of([object_of(0, 1.0)], mask_flip_suspected=True))
+    urgent = [urgency(frame) for frame in (plain, small, below, mean, flipped)]
+    assert urgent == sorted(urgent) and urgent[0] == 0 and len(set(urgent)) == 5

@@ -2,6 +2,7 @@
 """A run over a capture as one HTML file: pictures, error plots and a table of all objects, with nothing fetched from anywhere."""
 
 from .frames import AccuracyNumbers, ReportAbout, ReportFrame, ReportPictures
-from .write import write_report
+from .run import urgency
+from .write import MAX_PICTURES, write_report
 
-__all__ = ["AccuracyNumbers", "ReportAbout", "ReportFrame", "ReportPictures", "write_report"]
+__all__ = ["MAX_PICTURES", "AccuracyNumbers", "ReportAbout", "ReportFrame", "ReportPictures", "urgency", "write_report"]

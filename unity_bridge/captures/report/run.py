@@ -93,8 +93,14 @@ def _add(run: Run, order: int, frame: ReportFrame) -> None:
     if frame.error is not None:
         run.failed.append(frame)
     elif frame.pictures is not None:
-        score = number(frame.accuracy.abs_rel) if frame.accuracy is not None else None
-        run.candidates.append(Candidate(order, frame, (score if score is not None else abs(worst or 0.0)) + (1e6 if suspected else 0)))
+        run.candidates.append(Candidate(order, frame, urgency(frame)))
+
+
+def urgency(frame: ReportFrame) -> float:
+    """How much a frame should be looked at: its AbsRel, else the largest relative error of its objects; a suspected mask before all."""
+    mean = number(frame.accuracy.abs_rel) if frame.accuracy is not None else None
+    errors = [abs(error) for item in objects_of(frame.record) if (error := number(item.get("distance_error_relative"))) is not None]
+    return (mean if mean is not None else max(errors, default=0.0)) + (1e6 if frame.record.get("mask_flip_suspected") is True else 0.0)
 
 
 def choose(candidates: list[Candidate], most: int) -> list[tuple[Candidate, str]]:
