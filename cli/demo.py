@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..engines.depth_map import DepthMap
     from ..engines.engine import DepthEngine
-    from ..unity_bridge.captures.capture import LoadedFrame
+    from ..unity_bridge.captures.reader import LoadedFrame
     from ..unity_bridge.results import FrameResult
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -153,15 +153,15 @@ def _distances(engine: DepthEngine, folder: Path, console: Console) -> Iterator[
 
 
 def _rows(image: str, loaded: LoadedFrame, result: FrameResult) -> Iterator[Row]:
-    from ..unity_bridge.captures.annotate import measure_truth
+    from ..unity_bridge.captures.measured import measure_truth
 
     truth = measure_truth(loaded)
     if truth is None:
         raise OutputError(f"The capture has no depth for {image}; the demo compares with it.")
     estimated = {item.id: item for item in result.objects}
-    for item in loaded.objects:
-        true, seen = truth.get(item.mask_value), estimated.get(item.mask_value)
-        if true is not None and true.distance is not None:
+    for item, true in zip(loaded.objects, truth, strict=True):
+        seen = estimated.get(item.mask_value)
+        if true.distance is not None:
             value = seen.distance.median if seen is not None and seen.distance is not None else None
             yield Row(image, int(item.record["id"]), str(item.record.get("category", "")), value, true.distance.median)
 

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,62 +15,11 @@ from PIL import Image
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.engines.errors import CameraError, CaptureError, OutputError
 from depthbridge.unity_bridge.captures.annotate import annotate_capture
-from depthbridge.unity_bridge.captures.capture import Capture, read_depth_exr
+from depthbridge.unity_bridge.captures.capture import Capture
+from depthbridge.unity_bridge.captures.progress import PROGRESS
+from depthbridge.unity_bridge.captures.truth import read_depth_exr
 from depthbridge.unity_bridge.errors import NoMetricDepthError
-
-HEIGHT, WIDTH = 24, 32
-INTRINSICS = {"width": WIDTH, "height": HEIGHT, "focal_length_x": 30.0, "focal_length_y": 31.0}
-
-
-class FixedDepth:
-    """The same depth for every picture, and the cameras it was asked with."""
-
-    model_id = "oracle"
-
-    def __init__(self, depth, kind=DepthKind.METRIC):
-        self.depth, self.kind, self.cameras = np.asarray(depth, np.float32), kind, []
-
-    def estimate(self, image, camera=None):
-        assert image.shape == (*self.depth.shape, 3)
-        self.cameras.append(camera)
-        return DepthMap(self.depth, self.kind, self.depth > 0, None, None, camera, self.model_id, CameraSource.GIVEN)
-
-
-def write_exr(path, depth):
-    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"
-    assert cv2.imwrite(str(path), np.asarray(depth, np.float32))
-
-
-def make_capture(folder, entries, mask=None, intrinsics=INTRINSICS, size=(HEIGHT, WIDTH)):
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True)
-    if mask is None:
-        mask = np.zeros(size, np.uint8)
-        mask[4:10, 5:9], mask[12:20, 10:30] = 1, 2
-    for entry in entries:
-        Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(folder / "images" / entry["image"])
-        Image.fromarray(mask).save((folder / "masks" / entry["image"]).with_suffix(".png"))
-    (folder / "annotations.json").write_text(json.dumps(entries))
-    if intrinsics is not None:
-        (folder / "camera_intrinsics.json").write_text(json.dumps(intrinsics))
-    return folder
-
-
-def tree(folder):
-    return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def results(out):
-    return json.loads((out / "annotations.json").read_text())
-
-
-def ramp():
-    return np.linspace(1, 5, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
-
+from support.captures import HEIGHT, INTRINSICS, WIDTH, FixedDepth, make_capture, ramp, results, tree, write_exr
 
 # ---- the example of the format's description --------------------------------------------------------------------
 
@@ -94,11 +41,13 @@ def test_the_published_example(tmp_path):
         numbers = item["distance"]
         mask[y0:y1, x0:x1] = value
         box = depth[y0:y1, x0:x1]
-        fixed = {(0, 0): numbers["min"], (0, 1): numbers["max"]}
+        # Off the silhouette, which is not measured.
+        fixed = {(2, 2): numbers["min"], (2, 3): numbers["max"]}
         # Of an even number of rows and columns four pixels are nearest to the middle; any may be the centre.
         middle = [((y1 - y0) // 2 - a, (x1 - x0) // 2 - b) for a in (0, 1) for b in (0, 1)]
         fixed |= dict.fromkeys(middle, numbers["center"])
-        box[...] = (numbers["mean"] * box.size - sum(fixed.values())) / (box.size - len(fixed))
+        core = (x1 - x0 - 2) * (y1 - y0 - 2)
+        box[...] = (numbers["mean"] * core - sum(fixed.values())) / (core - len(fixed))
         for place, number in fixed.items():
             box[place] = number
     intrinsics = {"fov_vertical": 60, "width": 1024, "height": 1024, "focal_length_x": 886.81, "focal_length_y": 886.81}
@@ -327,14 +276,15 @@ def test_every_field_that_is_not_ours_is_kept_in_its_place(tmp_path):
     capture = make_capture(tmp_path / "capture", [entry, {"image": "b.png", "objects": [], "tags": []}])
     summary = annotate_capture(capture, tmp_path / "out", FixedDepth(ramp()))
     first, second = results(tmp_path / "out")
-    assert list(first) == ["scene", "image", "objects", "time", "unit", "model", "camera_source"]
+    added = ["unit", "kind", "model", "camera_source", "mask_flip_suspected"]
+    assert list(first) == ["scene", "image", "objects", "time", *added]
     assert (first["scene"], first["time"], first["model"]) == ("küche", 12.25, "oracle")
     assert list(first["objects"][1])[:5] == ["id", "größe", "parent_id", "0", "big"]
     assert {name: first["objects"][1][name] for name in odd if name != "distance"} == {
         name: value for name, value in odd.items() if name != "distance"
     }
     assert first["objects"][1]["distance"]["min"] > 0
-    assert list(second) == ["image", "objects", "tags", "unit", "model", "camera_source"]
+    assert list(second) == ["image", "objects", "tags", *added, "warnings"] and "belong to no object" in second["warnings"][0]
     assert "küche" in (tmp_path / "out" / "annotations.json").read_text(encoding="utf-8")
     # A field of the user's that has one of our names is replaced in the copy, and that is said.
     assert [note for note in summary.to_json()["notes"] if "replaced" in note] == [
@@ -427,9 +377,10 @@ def test_an_existing_result_is_replaced_only_when_asked_and_only_as_a_whole(tmp_
         annotate_capture(capture, out, FixedDepth(ramp()))
     with pytest.raises(RuntimeError):
         annotate_capture(capture, out, FixedDepth(ramp()), overwrite=True, on_frame=interrupt)
-    assert (out / "annotations.json").read_text() == "mine" and len(list(out.iterdir())) == 1
+    assert (out / "annotations.json").read_text() == "mine"
+    assert {path.name for path in out.iterdir()} == {"annotations.json", PROGRESS}
     annotate_capture(capture, out, FixedDepth(ramp()), overwrite=True)
-    assert results(out)[0]["unit"] == "m" and len(list(out.iterdir())) == 1
+    assert results(out)[0]["unit"] == "m" and {path.name for path in out.iterdir()} == {"annotations.json", PROGRESS}
 
 
 def interrupt(outcome):
@@ -442,7 +393,7 @@ def interrupt(outcome):
 class Truth:
     """Answers each picture of a capture, in order, with its true depth."""
 
-    model_id = "truth"
+    model_id, kind, needs_camera = "truth", DepthKind.METRIC, False
 
     def __init__(self, depths):
         self.depths = iter(depths)

@@ -1,201 +1,273 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distances for every object of a capture folder, as a copy of its ``annotations.json`` with fields added."""
+"""Distances for every object of a capture: read, estimated and measured one picture at a time, and written when all are done."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...engines.atomic import atomic_path, make_folder
-from ...engines.depth_map import DepthKind, DepthMap
+from ... import __version__
+from ...engines.atomic import atomic_folder_contents, make_folder, writing_to
+from ...engines.depth_map import DepthKind
 from ...engines.errors import CameraError, CaptureError, ImageError, OutputError
 from ...engines.estimator import Estimator
-from ..measuring.measure import measure_objects
-from ..results import ObjectResult
-from .capture import ANNOTATIONS, Capture, CaptureFrame, LoadedFrame
+from ...engines.file_lock import exclusive
+from ..errors import NoMetricDepthError
+from .capture import ANNOTATIONS
+from .layouts import open_capture
+from .measured import FrameOutcome, measure
+from .outputs import ACCURACY_CSV, ACCURACY_JSON, ANNOTATIONS_COCO, Totals, totals_of, write_outputs
+from .previews import PreviewStore
+from .progress import Progress
+from .reader import CaptureFrame, CaptureReader, Layout, LoadedFrame
+from .reporting import PICTURES, REPORT, write_run_report
+from .run import Run, describe_model_file
 
-OBJECT_FIELDS = (
-    "pixel_count",
-    "valid_fraction",
-    "distance",
-    "range",
-    "position",
-    "center_px",
-    "reason",
-    "distance_true",
-    "distance_error",
-    "distance_error_relative",
-)
-"""What is written into an object. Everything else in it stays as it is."""
-FRAME_FIELDS = ("unit", "model", "camera_source", "error")
-"""What is written into a picture's entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameOutcome:
-    """What became of one picture. ``error``: the sentence of why it has no distances, or None. ``relative_errors``: of the median
-    distances of its objects against the truth, signed, where there is truth."""
-
-    image: str
-    objects: int = 0
-    without_distance: int = 0
-    error: str | None = None
-    notes: tuple[str, ...] = ()
-    relative_errors: tuple[float, ...] = ()
-    model: str = ""
+_LOCK = ".depthbridge-annotate"
+_MAX_NOTES = 20
+# Read while the one before is estimated; more would only be held longer.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotateSummary:
-    """All pictures, in the order of the file, and where the result is."""
+    """All pictures, in the order of the file, and where the result is. ``resumed`` of them were done by an earlier run; ``in_capture``: how
+    many pictures the capture has. ``report``: the HTML page, or None."""
 
     written: Path
     frames: tuple[FrameOutcome, ...]
+    totals: Totals
+    in_capture: int
+    resumed: int = 0
+    report: Path | None = None
 
     @property
     def failed(self) -> tuple[FrameOutcome, ...]:
         return tuple(frame for frame in self.frames if frame.error is not None)
 
+    @property
+    def flipped(self) -> tuple[FrameOutcome, ...]:
+        """Pictures whose mask seems to be upside down."""
+        return tuple(frame for frame in self.frames if frame.flipped)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, each once."""
+        return tuple(dict.fromkeys(note for frame in self.frames for note in frame.notes))
+
     def to_json(self) -> dict[str, Any]:
-        """The summary as one mapping; ``abs_rel`` is the mean over objects of \\|error\\| / truth, null without truth."""
+        """The summary as one mapping; ``abs_rel`` is the mean over objects of \\|error\\| / truth of their medians, null without truth;
+        ``accuracy`` counts pixels. Of many notes the first are here; each is in its picture's ``warnings``."""
         errors = [abs(value) for frame in self.frames for value in frame.relative_errors]
-        notes = dict.fromkeys(note for frame in self.frames for note in frame.notes)
+        notes = self.notes
+        cut = [f"and {len(notes) - _MAX_NOTES} more, in annotations.json"] if len(notes) > _MAX_NOTES else []
         return {
             "written": str(self.written),
+            "report": None if self.report is None else str(self.report),
             "model": next((frame.model for frame in self.frames if frame.model), None),
-            "unit": DepthKind.METRIC.unit,
+            "unit": next((frame.unit for frame in self.frames if frame.model), None),
+            "pictures_in_capture": self.in_capture,
             "frames": len(self.frames),
             "annotated": len(self.frames) - len(self.failed),
+            "done_before": self.resumed,
             "objects": sum(frame.objects for frame in self.frames),
             "objects_without_distance": sum(frame.without_distance for frame in self.frames),
             "abs_rel": round(float(np.mean(errors)), 6) if errors else None,
+            "accuracy": {"all_objects": self.totals.of_objects.to_json(), "whole_frames": self.totals.whole.to_json()},
+            "mask_flip_suspected": len(self.flipped),
             "failed": [{"image": frame.image, "error": frame.error} for frame in self.failed],
-            "notes": list(notes),
+            "notes": [*notes[:_MAX_NOTES], *cut],
         }
 
 
 def annotate_capture(
-    capture_folder: Path,
+    capture: Path | CaptureReader,
     out_folder: Path,
     estimator: Estimator,
     *,
     overwrite: bool = False,
+    limit: int | None = None,
+    report: bool = False,
+    model_file: Path | None = None,
     on_frame: Callable[[FrameOutcome], None] | None = None,
 ) -> AnnotateSummary:
-    """Write ``out_folder/annotations.json``: the capture's own list, every field kept with its value and in its order, and beside
-    them :data:`OBJECT_FIELDS` and :data:`FRAME_FIELDS`.
+    """Write ``out_folder/annotations.json``: a list of the capture's pictures, every field of theirs kept with its value and in its order,
+    and beside them :data:`~.measured.OBJECT_FIELDS` and :data:`~.measured.FRAME_FIELDS`; of a COCO dataset ``annotations_coco.json``, too,
+    and where there is true depth ``accuracy.json`` and ``accuracy.csv``. ``report`` adds ``report.html``.
 
-    A picture that cannot be used keeps its entry, with the sentence in ``error``, and the others go on; ``on_frame`` hears of each.
-    The file appears whole, at the end. Raises :class:`OutputError` when ``out_folder`` is the capture or lies in it, cannot be written,
-    or already holds the file and ``overwrite`` is False; :class:`CaptureError` when the folder is no capture, or when not one picture
+    Only the first ``limit`` pictures are looked at, if given. A picture that cannot be used keeps its entry, with the sentence in ``error``,
+    and the others go on; ``on_frame`` hears of each. The files appear together, at the end. What is done stands in ``progress.jsonl`` at
+    once: after an interruption the same call goes on from there, tries again what failed, and does nothing twice. ``overwrite`` forgets it,
+    and replaces files that are not of this run. ``model_file`` is a part of what makes two runs the same.
+
+    Raises :class:`OutputError` when ``out_folder`` is the capture or lies in it, cannot be written, is in use by another run, or holds the
+    result of another run or file and ``overwrite`` is False; :class:`CaptureError` when the folder is no capture, or when not one picture
     could be used; ``NoMetricDepthError``, ``ModelError`` and the like at once, as they would come for every picture.
     """
-    capture = Capture.open(capture_folder)
-    _refuse_inside(Path(out_folder), capture.folder)
-    existed = Path(out_folder).exists()
-    target = Path(out_folder) / ANNOTATIONS
-    make_folder(Path(out_folder))
+    reader = open_capture(capture) if isinstance(capture, (str, Path)) else capture
+    out = Path(out_folder)
+    _refuse_inside(out, reader.folder)
+    frames = reader.frames[:limit]
+    _refuse_disparity(reader, frames, estimator)
+    existed = out.exists()
+    make_folder(out)
     try:
-        with atomic_path(target, overwrite=overwrite) as temporary:
-            outcomes, records = [], []
-            for frame in capture.frames:
-                outcome, record = _annotate_frame(capture, frame, estimator)
-                outcomes.append(outcome)
-                records.append(record)
-                if on_frame is not None:
-                    on_frame(outcome)
-            if all(outcome.error is not None for outcome in outcomes):
-                raise CaptureError(
-                    f"Not one of the {len(outcomes)} pictures of {capture.folder} could be used; "
-                    f"{outcomes[0].image}: {outcomes[0].error}"
-                )
-            temporary.write_text(json.dumps(records, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        with ExitStack() as stack:
+            with writing_to(out):
+                ours = stack.enter_context(exclusive(out / _LOCK))
+            if not ours:
+                raise OutputError(f"Another depthbridge annotate is at work in {out}; wait for it, or choose another folder.")
+            progress = stack.enter_context(Progress.open(out, _head(reader, estimator, model_file), fresh=overwrite))
+            try:
+                if not overwrite:
+                    _refuse_taken(out, progress, reader, report)
+                run = Run(reader, frames, [reader.fingerprint(frame) for frame in frames], progress)
+                return _go(run, out, estimator, overwrite=overwrite, report=report, on_frame=on_frame)
+            except BaseException:
+                if not len(progress):
+                    progress.remove()
+                raise
     except BaseException:
         if not existed:
             with suppress(OSError):
-                Path(out_folder).rmdir()
+                out.rmdir()
         raise
-    return AnnotateSummary(target, tuple(outcomes))
 
 
-def _annotate_frame(capture: Capture, frame: CaptureFrame, estimator: Estimator) -> tuple[FrameOutcome, dict[str, Any]]:
-    kept = _without(frame.record, FRAME_FIELDS)
+def _go(
+    run: Run, out: Path, estimator: Estimator, *, overwrite: bool, report: bool, on_frame: Callable[[FrameOutcome], None] | None
+) -> AnnotateSummary:
+    resumed = sum(key in run.progress for key in run.keys)
+    previews = PreviewStore(len(run.frames), PICTURES) if report else None
+    outcomes = []
+    for outcome in _outcomes(run, estimator, previews):
+        outcomes.append(outcome)
+        if on_frame is not None:
+            on_frame(outcome)
+    if len(run.failed) == len(run.frames):
+        first = outcomes[0]
+        raise CaptureError(f"Not one of the {len(outcomes)} pictures of {run.reader.folder} could be used; {first.image}: {first.error}")
+    totals = _write(run, out, overwrite, everything_done=resumed == len(run.frames))
+    summary = AnnotateSummary(out / ANNOTATIONS, tuple(outcomes), totals, len(run.reader.frames), resumed)
+    if not report:
+        return summary
+    page = out / REPORT
+    if not run.progress.wrote(page) or resumed < len(run.frames):
+        write_run_report(page, run, totals, estimator, previews, overwrite=overwrite or run.progress.wrote(page))
+        run.progress.note_written([page])
+    return replace(summary, report=page)
+
+
+def _outcomes(run: Run, estimator: Estimator, previews: PreviewStore | None) -> Iterator[FrameOutcome]:
+    """Each picture's, in order; while one is estimated, the next are read."""
+    done = [key in run.progress for key in run.keys]
+    pending = iter([frame for frame, known in zip(run.frames, done, strict=True) if not known])
+    queue: list[Future[tuple[dict[str, Any], LoadedFrame]]] = []
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="depthbridge-read") as pool:
+        try:
+            for place, key in enumerate(run.keys):
+                if not done[place]:
+                    while len(queue) < _AHEAD and (frame := next(pending, None)) is not None:
+                        queue.append(pool.submit(_read, run.reader, frame))
+                    _do(run, place, key, queue.pop(0), estimator, previews)
+                yield run.outcome(place)
+        finally:
+            for future in queue:
+                future.cancel()
+
+
+def _read(reader: CaptureReader, frame: CaptureFrame) -> tuple[dict[str, Any], LoadedFrame]:
+    return reader.entry(frame), reader.load(frame)
+
+
+def _do(
+    run: Run,
+    place: int,
+    key: str,
+    reading: Future[tuple[dict[str, Any], LoadedFrame]],
+    estimator: Estimator,
+    previews: PreviewStore | None,
+) -> None:
+    """Measure one picture and note it as done, or why it cannot be."""
     try:
-        loaded = capture.load(frame)
-        depth_map = estimator.estimate(loaded.image, loaded.camera)
+        entry, loaded = reading.result()
+        if loaded.camera is None and estimator.needs_camera and all(item.known_distance_m is None for item in loaded.objects):
+            raise CaptureError(
+                f"nothing says its camera, and {estimator.model_id} has metres only with the focal length; add a camera_intrinsics.json, or "
+                "give --fov-v."
+            )
+        measured = measure(entry, loaded, estimator)
     except (CaptureError, ImageError, CameraError) as error:
-        return FrameOutcome(frame.name, error=str(error)), {**kept, "error": str(error)}
-    measured = {item.id: item for item in measure_objects(depth_map, loaded.mask)}
-    truth = measure_truth(loaded)
-    records = []
-    errors = []
-    without = 0
-    for item in loaded.objects:
-        fields = _object_fields(measured.get(item.mask_value), item.mask_value)
-        if truth is not None:
-            fields |= _truth_fields(measured.get(item.mask_value), truth.get(item.mask_value))
-        relative = fields.get("distance_error_relative")
-        errors += [relative] if relative is not None else []
-        without += fields["distance"] is None
-        records.append({**_without(item.record, OBJECT_FIELDS), **fields})
-    outcome = FrameOutcome(
-        image=frame.name,
-        objects=len(records),
-        without_distance=without,
-        notes=(*loaded.notes, *_replaced(frame.record, FRAME_FIELDS), *_replaced_in(loaded)),
-        relative_errors=tuple(errors),
-        model=depth_map.model_id,
-    )
-    # Assigning to an existing key keeps its place.
-    kept["objects"] = records
-    about = {"unit": depth_map.kind.unit, "model": depth_map.model_id, "camera_source": str(depth_map.camera_source)}
-    return outcome, {**kept, **about}
+        run.failed[place] = str(error)
+        return
+    except NoMetricDepthError as error:
+        # Of known distances that make no sense the picture is to blame, of anything else the model.
+        if all(item.known_distance_m is None for item in loaded.objects):
+            raise
+        run.failed[place] = str(error)
+        return
+    run.progress.add(key, measured.to_json())
+    if previews is not None:
+        worst = None if measured.accuracy is None else measured.accuracy.of_objects.abs_rel
+        previews.add(place, measured.depth_map, worst)
 
 
-def _object_fields(measured: ObjectResult | None, mask_value: int) -> dict[str, Any]:
-    if measured is None:
-        reason = f"No pixel of the mask has the value {mask_value}."
-        measured = ObjectResult(mask_value, 0, 0.0, None, None, None, None, reason)
-    return measured.measured_json()
+def _write(run: Run, out: Path, overwrite: bool, *, everything_done: bool) -> Totals:
+    """The files, all at once; nothing when an earlier run wrote them and not one picture was new."""
+    if everything_done and run.progress.wrote(out / ANNOTATIONS) and run.progress.is_current(run.keys):
+        return totals_of(run)
+    with atomic_folder_contents(out, overwrite=True) as staging:
+        totals = write_outputs(run, staging)
+        files = [path for path in staging.iterdir() if path.is_file()]
+        if not overwrite:
+            for path in files:
+                _refuse_file(out / path.name, run.progress)
+        run.progress.note_written(files, run.keys)
+    return totals
 
 
-def measure_truth(loaded: LoadedFrame) -> dict[int, ObjectResult] | None:
-    """The objects of a frame by mask value, measured on its true depth; None where the capture has none."""
-    if loaded.depth_true_m is None:
-        return None
-    truth = DepthMap.exact(loaded.depth_true_m, loaded.camera, "truth")
-    return {item.id: item for item in measure_objects(truth, loaded.mask)}
-
-
-def _truth_fields(measured: ObjectResult | None, truth: ObjectResult | None) -> dict[str, Any]:
-    """The truth, estimated minus true for each of its numbers in metres, and the error of the median as a part of the true median."""
-    true = truth.distance.to_json() if truth is not None and truth.distance is not None else None
-    if true is None or measured is None or measured.distance is None:
-        return {"distance_true": true, "distance_error": None, "distance_error_relative": None}
-    estimated = measured.distance.to_json()
+def _head(reader: CaptureReader, estimator: Estimator, model_file: Path | None) -> dict[str, Any]:
     return {
-        "distance_true": true,
-        "distance_error": {name: round(estimated[name] - true[name], 6) for name in true},
-        "distance_error_relative": round((estimated["median"] - true["median"]) / true["median"], 6),
+        "capture": str(reader.folder.resolve()),
+        "layout": str(reader.layout),
+        "model": estimator.model_id,
+        "model_file": describe_model_file(model_file),
+        "depthbridge": __version__,
     }
 
 
-def _without(record: Mapping[str, Any], owned: Iterable[str]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in owned}
+def _refuse_disparity(reader: CaptureReader, frames: Sequence[CaptureFrame], estimator: Estimator) -> None:
+    """A model without lengths would go through the whole capture for nothing."""
+    if estimator.kind is not DepthKind.DISPARITY:
+        return
+    known = (item for frame in frames for item in reader.entry(frame).get("objects") or () if isinstance(item, Mapping))
+    if not any(item.get("known_distance_m") is not None for item in known):
+        raise NoMetricDepthError(
+            f"Model {estimator.model_id} gives disparity, which has no distances; choose a metric model (depthbridge models list), or give "
+            "known_distance_m to two objects of each picture, one near and one far."
+        )
 
 
-def _replaced(record: Mapping[str, Any], owned: Iterable[str]) -> list[str]:
-    return [f"the capture's own {name!r} is replaced in the output" for name in record if name in owned]
+def _refuse_taken(out: Path, progress: Progress, reader: CaptureReader, report: bool) -> None:
+    """Before any work is done for files that have no place to go."""
+    names = [ANNOTATIONS, ACCURACY_JSON, ACCURACY_CSV]
+    names += [ANNOTATIONS_COCO] if reader.layout is Layout.COCO else []
+    names += [REPORT] if report else []
+    for name in names:
+        _refuse_file(out / name, progress)
 
 
-def _replaced_in(loaded: LoadedFrame) -> list[str]:
-    return [note for item in loaded.objects for note in _replaced(item.record, OBJECT_FIELDS)]
+def _refuse_file(path: Path, progress: Progress) -> None:
+    if path.exists() and not progress.wrote(path):
+        raise OutputError(
+            f"Cannot write {path}: it exists already, and this run did not write it as it is now; choose another folder or add --force."
+        )
 
 
 def _refuse_inside(out_folder: Path, capture_folder: Path) -> None:

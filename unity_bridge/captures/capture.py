@@ -1,139 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A capture folder, read: pictures, masks, cameras, annotations and, where there is one, true depth. Nothing here writes.
+"""A capture folder of our own layout, read: pictures, masks, cameras, annotations and, where there is one, true depth. Nothing here writes.
 
 ::
 
     capture/
       images/00042.png         the pictures, upright
-      masks/00042.png          ids in one channel of 8 or 16 bits, 0 is background
+      masks/00042.png          ids in one channel of 8 or 16 bits, 0 is background; or colours
+      mask_colours.json        optional, {"<mask value>": [r, g, b(, a)]}; or a "colour" in each object
       depth/00042.exr          optional truth: planar metres, 0 where there is none
-      camera_intrinsics.json   of all pictures; an entry's own "camera" object replaces it
+      camera_intrinsics.json   of all pictures; an entry's own "camera" object replaces it and may hold "extrinsics"
       annotations.json         [{"image": "00042.png", "objects": [{"id": 0, "category": "...", ...}]}]
 """
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from ...engines.camera import CameraIntrinsics
-from ...engines.errors import CameraError, CaptureError
+from ...engines.errors import CaptureError
 from ...engines.images import decode_image
-from ..measuring.measure import Mask
+from .cameras import INTRINSICS, camera_from_json
+from .files import check_name, fingerprint, read_json, shortened, with_suffix
+from .masks import Colour, StoredMask, colour_map, colour_of, mask_of_colours, mask_of_values, read_mask
+from .reader import CaptureFrame, CaptureObject, Layout, LoadedFrame, Mask, Pose, known_distance
+from .truth import read_depth_exr
 
 ANNOTATIONS = "annotations.json"
-INTRINSICS = "camera_intrinsics.json"
+COLOURS = "mask_colours.json"
 _MAX_MASK_VALUE = 65535
-# A field of view and focal lengths that differ by more than this describe two cameras.
-_FOV_TOLERANCE = 0.005
-# What Pillow multiplies grey values of fewer bits by; the bits per pixel stand in byte 24 of a PNG.
-_GREY_STEP = {2: 85, 4: 17}
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureObject:
-    """One entry of a picture's ``objects``: ``record`` verbatim, and the value its pixels have in the mask."""
-
-    record: Mapping[str, Any]
-    mask_value: int
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureFrame:
-    """One entry of ``annotations.json``, verbatim; :meth:`Capture.load` reads its files."""
-
-    name: str
-    record: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedFrame:
-    """``image``: uint8 RGB (H,W,3). ``mask``: ids (H,W). ``depth_true_m``: float32 (H,W), planar metres, 0 for none; or None."""
-
-    image: npt.NDArray[np.uint8]
-    mask: Mask
-    camera: CameraIntrinsics
-    objects: tuple[CaptureObject, ...]
-    depth_true_m: npt.NDArray[np.float32] | None
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A folder whose two JSON files were read. ``ids_from_zero``: some id in the file is 0, so that mask values are id + 1."""
+    """A folder whose JSON files were read. ``ids_from_zero``: some id in the file is 0, so that mask values are id + 1. ``fov_vertical_deg``:
+    what the user says where no file does."""
 
     folder: Path
     frames: tuple[CaptureFrame, ...]
+    entries: tuple[Mapping[str, Any], ...]
     intrinsics: Mapping[str, Any] | None
+    colours: Mapping[int, Colour]
     ids_from_zero: bool
+    fov_vertical_deg: float | None = None
+
+    @property
+    def layout(self) -> Layout:
+        return Layout.DEPTHBRIDGE
 
     @classmethod
-    def open(cls, folder: Path) -> Capture:
-        """Read ``annotations.json`` and ``camera_intrinsics.json``. Raises :class:`CaptureError` naming the file and the entry."""
+    def open(cls, folder: Path, *, fov_vertical_deg: float | None = None) -> Capture:
+        """Read the JSON files. Raises :class:`CaptureError` naming the file and the entry."""
         folder = Path(folder)
         if not folder.is_dir():
             raise CaptureError(f"The capture {folder} is no folder; give the one that holds {ANNOTATIONS}.")
-        entries = _read_json(folder / ANNOTATIONS)
+        entries = read_json(folder / ANNOTATIONS)
         if not isinstance(entries, list) or not entries:
             raise CaptureError(f'{folder / ANNOTATIONS} is no list of pictures; write [{{"image": "...", "objects": [...]}}, ...].')
-        frames = tuple(_frame(entry, number, folder) for number, entry in enumerate(entries, start=1))
-        intrinsics = None
-        if (folder / INTRINSICS).exists():
-            intrinsics = _read_json(folder / INTRINSICS)
-            if not isinstance(intrinsics, dict):
-                raise CaptureError(f"{folder / INTRINSICS} holds no JSON object; write focal_length_x, width and height into one.")
-        elif not all("camera" in frame.record for frame in frames):
-            raise CaptureError(f"{folder} has no {INTRINSICS}, and not every picture has a camera of its own; add the file.")
-        ids = (item.get("id") for frame in frames for item in _object_records(frame.record))
-        return cls(folder, frames, intrinsics, any(type(i) is int and i == 0 for i in ids))
+        frames = tuple(_frame(entry, number, folder) for number, entry in enumerate(entries))
+        intrinsics = read_intrinsics(folder / INTRINSICS)
+        if intrinsics is not None and fov_vertical_deg is not None:
+            raise CaptureError(f"{folder} has a {INTRINSICS}, which says the camera; leave out --fov-v.")
+        if intrinsics is None and fov_vertical_deg is None and not all("camera" in entry for entry in entries):
+            raise CaptureError(f"{folder} has no {INTRINSICS}, and not every picture has a camera of its own; add the file, or give --fov-v.")
+        colours = colour_map(read_json(folder / COLOURS), COLOURS) if (folder / COLOURS).exists() else {}
+        ids = (item.get("id") for entry in entries for item in _object_records(entry))
+        from_zero = any(type(i) is int and i == 0 for i in ids)
+        return cls(folder, frames, tuple(entries), intrinsics, colours, from_zero, fov_vertical_deg)
+
+    def entry(self, frame: CaptureFrame) -> dict[str, Any]:
+        """The picture's own entry, verbatim."""
+        return dict(self.entries[frame.place])
 
     def load(self, frame: CaptureFrame) -> LoadedFrame:
-        """Read one picture's files. Raises :class:`CaptureError`, :class:`ImageError` or :class:`CameraError`, in one sentence."""
-        objects = self._objects(frame)
-        _check_name(frame.name)
-        image = decode_image(self.folder / "images" / frame.name, name=f"images/{frame.name}").rgb
+        """Read one picture's files. Raises :class:`CaptureError`, ``ImageError`` or ``CameraError``, in one sentence."""
+        entry = self.entries[frame.place]
+        records = _checked_records(entry)
+        check_name(frame.name, "images/")
+        image_path, mask_path, truth_path = self._paths(frame)
+        image = decode_image(image_path, name=f"images/{frame.name}").rgb
         height, width = image.shape[:2]
-        camera, notes = self._camera(frame, width, height)
-        mask = _read_mask(self.folder / "masks" / Path(frame.name).with_suffix(".png"), width, height)
-        truth = self.folder / "depth" / Path(frame.name).with_suffix(".exr")
-        depth = read_depth_exr(truth, width, height) if truth.exists() else None
-        named = {item.mask_value for item in objects}
-        unnamed = sorted({int(value) for value in np.unique(mask)} - named - {0})
-        if unnamed:
-            notes.append(f"{frame.name}: mask values {_shortened(unnamed)} belong to no object")
-        return LoadedFrame(image, mask, camera, objects, depth, tuple(notes))
+        camera, pose, notes = self._camera(entry, width, height)
+        stored = read_mask(mask_path, f"masks/{mask_path.name}", width, height)
+        colours = self._colours(records) if stored.colours is not None else None
+        if colours is None:
+            objects, mask = self._by_value(records), mask_of_values(stored)
+            notes += _unnamed(frame.name, mask, objects)
+        else:
+            objects, mask, unlisted = _by_colour(records, colours, stored)
+            notes += [f"{frame.name}: {unlisted} pixels of the mask have a colour that belongs to no object"] if unlisted else []
+        depth = read_depth_exr(truth_path, width, height) if truth_path.exists() else None
+        return LoadedFrame(image, (mask,), camera, objects, depth, tuple(notes), pose)
 
-    def _camera(self, frame: CaptureFrame, width: int, height: int) -> tuple[CameraIntrinsics, list[str]]:
-        own = frame.record.get("camera")
+    def fingerprint(self, frame: CaptureFrame) -> str:
+        colours = {str(key): list(value) for key, value in self.colours.items()}
+        about = [self.layout, self.entries[frame.place], self.intrinsics, colours, self.ids_from_zero, self.fov_vertical_deg]
+        return fingerprint(about, self._paths(frame))
+
+    def _paths(self, frame: CaptureFrame) -> tuple[Path, Path, Path]:
+        return (
+            self.folder / "images" / frame.name,
+            with_suffix(self.folder / "masks", frame.name, ".png"),
+            with_suffix(self.folder / "depth", frame.name, ".exr"),
+        )
+
+    def _camera(self, entry: Mapping[str, Any], width: int, height: int) -> tuple[CameraIntrinsics, Pose | None, list[str]]:
+        own = entry.get("camera")
+        if own is None and self.fov_vertical_deg is not None:
+            return CameraIntrinsics.from_vertical_fov(self.fov_vertical_deg, width, height), None, []
         source, where = (own, "its camera") if own is not None else (self.intrinsics, INTRINSICS)
-        if not isinstance(source, Mapping):
-            raise CaptureError(f'{where} is no JSON object; give {{"focal_length_x": ..., "focal_length_y": ...}}.')
-        try:
-            camera = CameraIntrinsics.from_json(source, width, height)
-        except CameraError as error:
-            raise CameraError(f"{where}: {error}") from error
-        if (camera.width, camera.height) != (width, height):
-            raise CameraError(
-                f"{where} is for {camera.width}x{camera.height} pixels and the picture has {width}x{height}; "
-                "write the intrinsics of the pictures as they are."
-            )
-        return camera, _fov_notes(source, camera, where)
+        return camera_from_json(source, where, width, height)
 
-    def _objects(self, frame: CaptureFrame) -> tuple[CaptureObject, ...]:
-        records = frame.record.get("objects")
-        if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
-            raise CaptureError('it has no list "objects" of JSON objects; add one, empty if nothing is marked.')
+    def _colours(self, records: Sequence[Mapping[str, Any]]) -> list[Colour | None] | None:
+        """Each object's colour, or None when there is no such thing in this capture."""
+        given = [record.get("colour", record.get("color")) for record in records]
+        own = [colour if isinstance(colour, list) else None for colour in given]  # "red" is a description
+        if not self.colours and all(colour is None for colour in own):
+            return None
+        return [
+            colour_of(colour, f"object {record.get('id')!r}") if colour is not None else self.colours.get(self._mask_value(record))
+            for record, colour in zip(records, own, strict=True)
+        ]
+
+    def _by_value(self, records: Sequence[Mapping[str, Any]]) -> tuple[CaptureObject, ...]:
         objects: dict[int, CaptureObject] = {}
         for record in records:
-            item = CaptureObject(record, self._mask_value(record))
+            item = CaptureObject(record, self._mask_value(record), known_distance_m=known_distance(record))
             if item.mask_value in objects:
                 other = objects[item.mask_value].record.get("id")
                 raise CaptureError(f"objects {other!r} and {record.get('id')!r} have the same mask value {item.mask_value}.")
@@ -148,118 +144,55 @@ class Capture:
                 raise CaptureError(f"an object has the id {value!r} and no mask_value; give one of them as a whole number.")
             value += 1 if self.ids_from_zero else 0
         if type(value) is not int or not 1 <= value <= _MAX_MASK_VALUE:
-            raise CaptureError(
-                f"object {record.get('id')!r} has the mask value {value!r}; give 1 to {_MAX_MASK_VALUE} (0 is the background)."
-            )
+            raise CaptureError(f"object {record.get('id')!r} has the mask value {value!r}; give 1 to {_MAX_MASK_VALUE} (0 is the background).")
         return value
 
 
-def read_depth_exr(path: Path, width: int, height: int) -> npt.NDArray[np.float32]:
-    """True depth from an OpenEXR file, float32 (H,W), planar metres; 0 where there is none, which non-finite values become, too.
-
-    Of several channels the red one counts: writers put one-channel textures there. Raises :class:`CaptureError`.
-    """
-    import cv2
-
-    from ...engines.export.exr import decode_exr
-
-    name = f"depth/{path.name}"
-    try:
-        depth = decode_exr(path.read_bytes())
-    except (OSError, cv2.error) as error:
-        raise CaptureError(f"{name} cannot be read as OpenEXR ({_first_line(error)}); write float32 planar metres.") from error
-    if depth is None:
-        raise CaptureError(f"{name} is empty, damaged or no OpenEXR file; write float32 planar metres.")
-    values = np.asarray(depth if depth.ndim == 2 else depth[..., 2], dtype=np.float32)  # OpenCV's order is blue, green, red
-    if values.shape != (height, width):
-        raise CaptureError(f"{name} is {values.shape[1]}x{values.shape[0]} and the picture {width}x{height}; render both at one size.")
-    return np.where(np.isfinite(values) & (values > 0), values, np.float32(0))
+def read_intrinsics(path: Path) -> Mapping[str, Any] | None:
+    """The JSON object of a camera file; None when there is no such file. Raises :class:`CaptureError`."""
+    if not path.exists():
+        return None
+    intrinsics = read_json(path)
+    if not isinstance(intrinsics, dict):
+        raise CaptureError(f"{path} holds no JSON object; write focal_length_x, width and height into one.")
+    return intrinsics
 
 
-def _read_mask(path: Path, width: int, height: int) -> Mask:
-    name = f"masks/{path.name}"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size is checked before it is decoded
-            with Image.open(path, formats=("PNG",)) as image:
-                if image.size != (width, height):
-                    raise CaptureError(
-                        f"{name} is {image.size[0]}x{image.size[1]} and the picture {width}x{height}; render both at one size."
-                    )
-                return _mask_values(image, name, _png_bits(path))
-    except FileNotFoundError as error:
-        raise CaptureError(f"{name} is missing; save the mask under the picture's name, as PNG.") from error
-    except UnidentifiedImageError as error:
-        raise CaptureError(f"{name} is no PNG file; save masks as PNG with one channel of 8 or 16 bits.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise CaptureError(f"{name} cannot be read ({_first_line(error)}); save it again as PNG.") from error
-
-
-def _mask_values(image: Image.Image, name: str, bits: int) -> Mask:
-    if image.mode == "P":
-        indices = np.asarray(image)
-        palette = np.asarray(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
-        # An optimiser may turn a grey picture into a grey palette, where the colour is the id; in a coloured one the index is.
-        if np.all(palette == palette[:, :1]):
-            return np.asarray(palette[indices, 0])
-        return indices
-    values = np.asarray(image)
-    if values.ndim != 2 or values.dtype.kind not in "biu":
-        raise CaptureError(
-            f"{name} has {len(image.getbands())} channels ({image.mode}); this version reads ids in one channel of 8 or 16 bits, "
-            "not colours: save it as a grey PNG."
+def _by_colour(
+    records: Sequence[Mapping[str, Any]], colours: list[Colour | None], stored: StoredMask
+) -> tuple[tuple[CaptureObject, ...], Mask, int]:
+    mask, unlisted = mask_of_colours(stored, colours)
+    objects = tuple(
+        CaptureObject(
+            record,
+            place,
+            known_distance_m=known_distance(record),
+            reason="Nothing says which colour it has in the mask." if colour is None else f"No pixel of the mask has the colour {list(colour)}.",
         )
-    return values.astype(np.int32) // _GREY_STEP.get(bits, 1)
+        for place, (record, colour) in enumerate(zip(records, colours, strict=True), start=1)
+    )
+    return objects, mask, unlisted
 
 
-def _png_bits(path: Path) -> int:
-    with path.open("rb") as file:
-        return file.read(25)[24]
+def _unnamed(name: str, mask: Mask, objects: Sequence[CaptureObject]) -> list[str]:
+    present = np.flatnonzero(np.bincount(mask.ravel()))
+    unnamed = sorted(set(present.tolist()) - {item.mask_value for item in objects} - {0})
+    return [f"{name}: mask values {shortened(unnamed)} belong to no object"] if unnamed else []
 
 
 def _frame(entry: object, number: int, folder: Path) -> CaptureFrame:
     if not isinstance(entry, dict) or not isinstance(entry.get("image"), str) or not entry["image"]:
-        raise CaptureError(f'Entry {number} of {folder / ANNOTATIONS} names no picture; each is {{"image": "...", "objects": [...]}}.')
-    return CaptureFrame(entry["image"], entry)
+        raise CaptureError(f'Entry {number + 1} of {folder / ANNOTATIONS} names no picture; each is {{"image": "...", "objects": [...]}}.')
+    return CaptureFrame(entry["image"], number)
+
+
+def _checked_records(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    records = entry.get("objects")
+    if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
+        raise CaptureError('it has no list "objects" of JSON objects; add one, empty if nothing is marked.')
+    return records
 
 
 def _object_records(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     objects = record.get("objects")
     return [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
-
-
-def _check_name(name: str) -> None:
-    """Raise :class:`CaptureError` for a name that leads out of ``images/``, in the notation of any system."""
-    for path in (PurePosixPath(name), PureWindowsPath(name)):
-        if path.is_absolute() or path.drive or ".." in path.parts or not path.name:
-            raise CaptureError(f"the name {name!r} leads out of images/; give a file name in there.")
-
-
-def _fov_notes(source: Mapping[str, Any], camera: CameraIntrinsics, where: str) -> list[str]:
-    fov = source.get("fov_vertical")
-    if not isinstance(fov, (int, float)) or isinstance(fov, bool) or not 0 < fov < 179:
-        return []
-    expected = CameraIntrinsics.from_vertical_fov(float(fov), camera.width, camera.height).fy
-    if abs(camera.fy - expected) <= _FOV_TOLERANCE * expected:
-        return []
-    return [
-        f"{where}: a fov_vertical of {fov:g} degrees makes {expected:.2f} px and focal_length_y is {camera.fy:.2f} px, which was used"
-    ]
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        # Unity and Windows editors put a byte order mark in front of UTF-8.
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise CaptureError(f"{path} does not exist; give a capture folder that holds it.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise CaptureError(f"{path} is not readable JSON ({_first_line(error)}).") from error
-
-
-def _shortened(values: list[int]) -> str:
-    return ", ".join(str(value) for value in values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
