@@ -62,13 +62,12 @@ def fit_known_distances(depth_map: DepthMap, objects: MaskObjects, records: Sequ
     try:
         if depth_map.kind is DepthKind.DISPARITY:
             line = _line(known)
-            fitted = depth_map.to_metric(line.scale, line.shift)
             scale, shift = line.scale, line.shift
         else:
             scale, shift = float(np.median([fit_scale(item.measured, item.true_m) for item in known])), None
-            # A product beyond single precision is infinite, and such pixels are not measured.
-            with np.errstate(over="ignore", under="ignore"):
-                fitted = depth_map.to_metric(scale)
+        # What is too large for single precision becomes infinite, and is then not measured.
+        with np.errstate(over="ignore", under="ignore"):
+            fitted = depth_map.to_metric(scale, shift or 0.0)
     except NoMetricDepthError:
         raise
     except DepthKindError as error:

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame measured whole: which objects are answered, in which unit, and what is doubted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
+from depthbridge.unity_bridge.errors import NoMetricDepthError
+from depthbridge.unity_bridge.measuring.frame import MAX_UNLISTED, measure_frame
+from depthbridge.unity_bridge.measuring.measure import MaskObjects, measure_objects
+from depthbridge.unity_bridge.measuring.records import ObjectRecord
+from depthbridge.unity_bridge.results import FrameResult
+
+CAMERA = CameraIntrinsics(20, 20, 12, 8, 24, 16)
+RESULT_KEYS = ["kind", "unit", "fit", "mask_flip_suspected", "warnings", "unlisted", "unlisted_pixels", "objects"]
+
+
+def mask_of_three():
+    mask = np.zeros((16, 24), np.int32)
+    mask[2:8, 1:7], mask[2:8, 9:15], mask[2:8, 17:23] = 7, -3, 4000
+    return mask
+
+
+def metric(depth=2.0, **more):
+    return replace(DepthMap.exact(np.full((16, 24), depth, np.float32), CAMERA, "oracle"), **more)
+
+
+def test_without_records_each_value_is_answered_ascending():
+    frame = measure_frame(metric(), mask_of_three())
+    assert [(item.id, item.mask_value) for item in frame.objects] == [(-3, -3), (7, 7), (4000, 4000)] and frame.unlisted == ()
+    assert list(frame.objects) == measure_objects(metric(), mask_of_three())
+
+
+def test_records_are_answered_in_their_order_and_others_are_counted():
+    records = [
+        ObjectRecord("cup", 4000, {"category": "cup", "bbox": {"any": [1]}}),
+        ObjectRecord(5, 12),
+        ObjectRecord(0, 7, {"parent_id": "cup"}),
+    ]
+    frame = measure_frame(metric(), mask_of_three(), records)
+    assert [item.id for item in frame.objects] == ["cup", 5, 0] and frame.mask_values == (4000, 12, 7)
+    assert frame.unlisted == (-3,) and frame.unlisted_pixels == 36
+    cup, gone, plate = (item.to_json() for item in frame.objects)
+    assert cup["category"] == "cup" and cup["bbox"] == {"any": [1]} and "parent_id" not in cup and plate["parent_id"] == "cup"
+    assert gone["pixel_count"] == 0 and gone["distance"] is None and gone["reason"] == "No pixel of the mask has the value 12."
+
+
+def test_an_unlisted_neighbour_still_ends_an_object():
+    mask = np.ones((16, 24), np.uint8)
+    mask[:, 12:] = 2
+    (alone,) = measure_frame(metric(), mask, [ObjectRecord(1, 1)]).objects
+    assert alone == measure_frame(metric(), mask).objects[0] and alone.measured_pixel_count == 16 * 11
+
+
+def test_at_most_a_hundred_unlisted_values_are_listed_and_all_counted():
+    mask = np.arange(1, 385, dtype=np.uint16).reshape(16, 24)
+    frame = measure_frame(metric(), mask, [ObjectRecord(1, 1)])
+    assert frame.unlisted == tuple(range(2, MAX_UNLISTED + 2)) and frame.unlisted_pixels == 383
+
+
+def test_a_colour_has_no_mask_value_to_show():
+    frame = measure_frame(metric(), mask_of_three(), [ObjectRecord("a", 7, by_colour=True), ObjectRecord("b", 9, by_colour=True)])
+    assert [item.to_json()["mask_value"] for item in frame.objects] == [None, None]
+    assert frame.objects[1].reason == "No pixel of the mask has its colour."
+
+
+@pytest.mark.parametrize(("kind", "unit"), [(DepthKind.METRIC, "m"), (DepthKind.RELATIVE, "relative"), (DepthKind.DISPARITY, "relative")])
+def test_the_unit_says_whether_there_are_metres_and_a_sentence_how_to_get_them(kind, unit):
+    frame = measure_frame(metric(kind=kind), mask_of_three())
+    assert (frame.kind, frame.unit) == (kind, unit)
+    assert [("known distance" in text, "metric model" in text) for text in frame.warnings] == ([] if unit == "m" else [(True, True)])
+
+
+def test_the_keys_are_the_protocols_and_a_client_reads_them_back():
+    records = [ObjectRecord("x", 7, {}, 3.0), ObjectRecord("y", 5)]
+    frame = measure_frame(metric(), mask_of_three(), records, extrinsics=np.eye(3, 4), image=np.zeros((16, 24, 3), np.uint8))
+    said = frame.to_json()
+    assert list(said) == RESULT_KEYS
+    text = json.dumps({"model": "oracle", "camera_source": "given", "width": 24, "height": 16, **said}, allow_nan=False)
+    timing = {name: 1.0 for name in ("queue", "decode", "infer", "measure", "encode")}
+    read = FrameResult.from_json({"result": json.loads(text), "timing_ms": timing, "batch": 3})
+    assert read.fit == replace(frame.fit, residual_relative=round(frame.fit.residual_relative, 6)) and read.batch == 3
+    assert (read.kind, read.unit, read.unlisted, read.unlisted_pixels) == (frame.kind, "m", frame.unlisted, frame.unlisted_pixels)
+    assert [item.to_json() for item in read.objects] == said["objects"] and read.object("x").distance.median == 3.0
+    assert read.mask_flip_suspected is None and read.warnings == frame.warnings
+    with pytest.raises(KeyError):
+        read.object("z")
+
+
+def test_a_map_that_lacks_its_focal_length_is_refused_unless_a_distance_is_known():
+    lacking = metric(kind=DepthKind.RELATIVE, camera=None, camera_source=CameraSource.NONE, scale_note="Give the focal length.")
+    with pytest.raises(NoMetricDepthError, match="intrinsics"):
+        measure_frame(lacking, mask_of_three())
+    frame = measure_frame(lacking, mask_of_three(), [ObjectRecord(1, 7, {}, 5.0)])
+    assert frame.unit == "m" and frame.objects[0].distance.median == 5.0 and frame.objects[0].range is None
+
+
+def test_a_mask_taken_apart_before_measures_the_same():
+    assert measure_frame(metric(), MaskObjects.of(mask_of_three())).to_json() == measure_frame(metric(), mask_of_three()).to_json()
+
+
+def test_a_frame_without_objects_has_none():
+    frame = measure_frame(metric(), np.zeros((16, 24), np.uint8), image=np.zeros((16, 24, 3), np.uint8))
+    assert frame.objects == () and frame.to_json()["objects"] == [] and frame.mask_flip_suspected is None
+    assert measure_frame(metric(), np.ones((16, 24), np.uint8), []).unlisted_pixels == 16 * 24
+
+
+def test_arrays_of_other_sizes_are_refused():
+    with pytest.raises(ValueError, match="mask of integers"):
+        measure_frame(metric(), np.ones((16, 25), np.uint8))
+    with pytest.raises(ValueError, match="image of"):
+        measure_frame(metric(), mask_of_three(), image=np.zeros((8, 24, 3), np.uint8))
+    with pytest.raises(ValueError, match="3 rows of 4"):
+        measure_frame(metric(), mask_of_three(), extrinsics=np.eye(4))
