@@ -20,7 +20,7 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
+from depthbridge.engines import CameraIntrinsics, DepthKind
 from depthbridge.engines.errors import ImageError
 from depthbridge.unity_bridge.client import DepthClient, ServedModel
 from depthbridge.unity_bridge.errors import (
@@ -34,40 +34,10 @@ from depthbridge.unity_bridge.framing import PROTOCOL_VERSION, Kind, pack_messag
 from depthbridge.unity_bridge.serving.payloads import ServerLimits
 from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bridge_peers import LOOPBACK, dealer, exchange, impostor
+from support.colour_depth import ColourDepth, picture_of
 
 HEIGHT, WIDTH = 48, 64
 CAMERA = CameraIntrinsics(60.0, 55.0, 30.0, 25.0, WIDTH, HEIGHT)
-
-
-class ColourDepth:
-    """Millimetres are 256 * red + green. ``gate`` holds an estimate until it is set."""
-
-    model_id = "oracle"
-    needs_camera = False
-
-    def __init__(self, kind=DepthKind.METRIC, gate=None, failure=None):
-        self.kind, self.gate, self.failure = kind, gate, failure
-        self.entered = threading.Semaphore(0)
-        self.calls = 0
-
-    def estimate(self, image, camera=None, *, cancel=None):
-        self.calls += 1
-        self.entered.release()
-        if self.gate is not None:
-            assert self.gate.wait(20)
-        if self.failure is not None:
-            raise self.failure
-        assert image.dtype == np.uint8 and image.shape[2] == 3 and image.flags.c_contiguous
-        depth = ((image[..., 0].astype(np.float32) * 256 + image[..., 1]) / 1000).astype(np.float32)
-        source = CameraSource.NONE if camera is None else CameraSource.GIVEN
-        return DepthMap(depth, self.kind, depth > 0, None, None, camera, self.model_id, source)
-
-
-def picture_of(depth_m, channels=4):
-    millimetres = np.round(np.asarray(depth_m) * 1000).astype(np.uint32)
-    image = np.full((*millimetres.shape, channels), 200, np.uint8)
-    image[..., 0], image[..., 1] = millimetres >> 8, millimetres & 255
-    return image
 
 
 def scene():

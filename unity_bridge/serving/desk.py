@@ -94,6 +94,7 @@ class Desk:
             self._finish(router, worker.answers.popleft())
         elif word == DRAIN:
             self._draining = True
+            self._queue.close(abandon=False)  # no batch waits for more
         return word == STOP
 
     def _finish(self, router: zmq.Socket[bytes], answer: Answer) -> None:

@@ -28,9 +28,21 @@ class ServerKeys:
     clients: Path
 
     def admits(self, client_key: bytes) -> bool:
-        """Whether the public key (32 bytes) is in the folder, which is read anew: whoever is added there may come in at once."""
+        """Whether the public key (32 bytes) is in the folder, which is read anew: whoever is added there may come in at once.
+
+        Raises :class:`BridgeError` when it is in none of the files that can be read, and there is one that cannot.
+        """
         wanted = z85.encode(client_key)
-        return any(_read(path)[0] == wanted for path in self.clients.glob("*.key") if path.is_file())
+        damaged: BridgeError | None = None
+        for path in sorted(self.clients.glob("*.key")):
+            try:
+                if _read(path)[0] == wanted:
+                    return True
+            except BridgeError as error:
+                damaged = error
+        if damaged is not None:
+            raise damaged
+        return False
 
 
 @dataclass(frozen=True, slots=True)
