@@ -17,11 +17,12 @@ namespace Depthbridge
         void Connect(string endpoint, int timeoutMs);
 
         /// <summary>
-        /// Sends one message. Any thread may call it; messages of several threads never mix. Returns when the system has taken all bytes, so that the
-        /// arrays may then be used again. Large arrays are not copied.
+        /// Sends one message. Any thread may call it; messages of several threads never mix. Returns when the system has taken all bytes,
+        /// so that the arrays may then be used again. Large arrays are not copied.
         /// </summary>
         /// <exception cref="TransportException">
-        /// <see cref="TransportFailure.TooLarge"/>: over a limit, nothing was sent, the connection stands. Any other: the connection is gone.
+        /// <see cref="TransportFailure.TooLarge"/>: over a limit, nothing was sent, the connection stands. Any other: the connection is
+        /// gone.
         /// </exception>
         void Send(IList<ArraySegment<byte>> frames);
 
@@ -32,8 +33,9 @@ namespace Depthbridge
         IList<byte[]> Receive(int timeoutMs);
 
         /// <summary>
-        /// Ends the connection. Any thread, any number of times. Calls that wait in <see cref="Connect"/>, <see cref="Send"/> or <see cref="Receive"/>
-        /// end with a <see cref="TransportException"/>. Never throws; <see cref="IDisposable.Dispose"/> does the same.
+        /// Ends the connection. Any thread, any number of times. Calls that wait in <see cref="Connect"/>, <see cref="Send"/> or
+        /// <see cref="Receive"/> end with a <see cref="TransportException"/>. Never throws; <see cref="IDisposable.Dispose"/> does the
+        /// same.
         /// </summary>
         void Close();
     }

@@ -89,7 +89,7 @@ namespace Depthbridge
             {
                 socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 IAsyncResult dialing = socket.BeginConnect(new IPEndPoint(address, _endpoint.Port), null, null);
-                Await(dialing, deadline, address + " did not answer in time; is the address right, and does a firewall let port " + _endpoint.Port + " through?");
+                Await(dialing, deadline, address + " did not answer in time; is the address right, and the port open in the firewall?");
                 socket.EndConnect(dialing);
                 socket.Blocking = false;
                 connected = true;
@@ -115,7 +115,8 @@ namespace Depthbridge
             {
                 if (_givenUp())
                 {
-                    throw new TransportException(TransportFailure.Closed, "The connection to " + _endpoint.Text + " was closed while it was being made.");
+                    string text = "The connection to " + _endpoint.Text + " was closed while it was being made.";
+                    throw new TransportException(TransportFailure.Closed, text);
                 }
                 if (deadline.Passed)
                 {
@@ -126,7 +127,7 @@ namespace Depthbridge
 
         private TransportException Unknown(Exception cause)
         {
-            string message = _endpoint.Text + " cannot be reached: nobody knows a host '" + _endpoint.Host + "'; check the spelling, or give its address.";
+            string message = _endpoint.Text + " cannot be reached: nobody knows a host '" + _endpoint.Host + "'; check the spelling.";
             return new TransportException(TransportFailure.UnknownHost, message, cause);
         }
 
@@ -136,16 +137,16 @@ namespace Depthbridge
             switch (problem.SocketErrorCode)
             {
                 case SocketError.ConnectionRefused:
-                    message = _endpoint.Text + " refused the connection (" + address + "): nothing listens there; start the server, or correct the port.";
+                    message = " refused the connection (" + address + "): nothing listens there; start the server, or correct the port.";
                     break;
                 case SocketError.TimedOut:
-                    message = _endpoint.Text + " cannot be reached: " + address + " did not answer; is the address right, and the firewall open?";
-                    return new TransportException(TransportFailure.Timeout, message, problem);
+                    message = " cannot be reached: " + address + " did not answer; is the address right, and the firewall open?";
+                    return new TransportException(TransportFailure.Timeout, _endpoint.Text + message, problem);
                 default:
-                    message = _endpoint.Text + " cannot be reached (" + address + "): " + problem.Message.TrimEnd('.') + "; check the address and the network.";
+                    message = " cannot be reached (" + address + "): " + problem.Message.TrimEnd('.') + "; check address and network.";
                     break;
             }
-            return new TransportException(TransportFailure.Refused, message, problem);
+            return new TransportException(TransportFailure.Refused, _endpoint.Text + message, problem);
         }
     }
 }

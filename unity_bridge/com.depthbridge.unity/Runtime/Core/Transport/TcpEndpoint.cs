@@ -45,7 +45,8 @@ namespace Depthbridge
             }
             string host = rest.Substring(0, colon);
             int port;
-            if (!int.TryParse(rest.Substring(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port < 1 || port > 65535)
+            bool number = int.TryParse(rest.Substring(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
+            if (!number || port < 1 || port > 65535)
             {
                 throw Bad(text, "the port is a number from 1 to 65535");
             }
@@ -57,7 +58,7 @@ namespace Depthbridge
         {
             if (host == "" || host == "*")
             {
-                throw Bad(text, host == "" ? "the host is missing" : "* is an address to bind; name the server's host, 127.0.0.1 for this machine");
+                throw Bad(text, host == "" ? "the host is missing" : "* is an address to bind; 127.0.0.1 is this machine");
             }
             if (host.IndexOfAny(new[] { '/', ' ', '@', '[', ']' }) >= 0)
             {

@@ -14,8 +14,9 @@ namespace Depthbridge
     }
 
     /// <summary>
-    /// A connected socket that one thread reads while others write, one at a time. The socket is non-blocking and every wait is a poll in slices, so that
-    /// each wait has a limit and ends soon after <see cref="Close"/> on every platform, also where closing a socket does not wake who waits for it.
+    /// A connected socket that one thread reads while others write, one at a time. The socket is non-blocking and every wait is a poll in
+    /// slices, so that each wait has a limit and ends soon after <see cref="Close"/> on every platform, also where closing a socket does
+    /// not wake who waits for it.
     /// </summary>
     internal sealed class TcpLink : IByteSource
     {
@@ -72,8 +73,8 @@ namespace Depthbridge
                 }
                 if (LongestSilenceMs > 0 && Deadline.NowMs() - began > LongestSilenceMs)
                 {
-                    string message = _endpoint + " promised a sign of life every " + LongestSilenceMs + " ms and gave none: the server hangs, or the network is down.";
-                    throw new TransportException(TransportFailure.Timeout, message);
+                    string promise = _endpoint + " promised a sign of life every " + LongestSilenceMs + " ms and gave none";
+                    throw new TransportException(TransportFailure.Timeout, promise + ": the server hangs, or the network is down.");
                 }
                 if (WhileWaiting != null)
                 {
@@ -101,13 +102,14 @@ namespace Depthbridge
                 }
                 else if (!Poll(Math.Min(SliceMs, deadline.LeftMs), SelectMode.SelectWrite) && deadline.Passed)
                 {
-                    string message = _endpoint + " took no byte for " + patienceMs + " ms: the server does not read; is it hung, or the network down?";
-                    throw new TransportException(TransportFailure.Timeout, message);
+                    string message = " took no byte for " + patienceMs + " ms: the server does not read; is it hung, or the network down?";
+                    throw new TransportException(TransportFailure.Timeout, _endpoint + message);
                 }
             }
         }
 
-        /// <summary>Writes what the system takes at once, from segment <paramref name="at"/> on; the list keeps what is left. Returns the bytes taken.</summary>
+        /// <summary>Writes what the system takes at once, from segment <paramref name="at"/> on; the list keeps what is left. Returns the
+        /// bytes taken.</summary>
         internal int TryWrite(List<ArraySegment<byte>> segments, ref int at)
         {
             SkipEmpty(segments, ref at);
@@ -238,8 +240,8 @@ namespace Depthbridge
                 return new TransportException(TransportFailure.Closed, "The connection to " + _endpoint + " was closed on this side.");
             }
             string why = error == SocketError.Success ? "" : " (" + error + ")";
-            string message = "The connection to " + _endpoint + " " + how + why + "; is the server still running? Connect again once it is.";
-            return new TransportException(TransportFailure.Closed, message);
+            string message = " " + how + why + "; is the server still running? Connect again once it is.";
+            return new TransportException(TransportFailure.Closed, "The connection to " + _endpoint + message);
         }
     }
 }

@@ -4,7 +4,8 @@ using System.Threading;
 
 namespace Depthbridge
 {
-    /// <summary>Messages on their way from the reader's thread to the consumer's, bounded in number and bytes, and how the connection ended.</summary>
+    /// <summary>Messages on their way from the reader's thread to the consumer's, bounded in number and bytes, and how the connection
+    /// ended.</summary>
     internal sealed class TransportInbox
     {
         private readonly object _gate = new object();

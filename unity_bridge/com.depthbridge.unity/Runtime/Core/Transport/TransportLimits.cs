@@ -9,13 +9,15 @@ namespace Depthbridge
         /// <summary>Largest frame in bytes, sent or received. No array of .NET is larger than 2 GiB, whatever stands here.</summary>
         public long MaxFrameBytes = 512L << 20;
 
-        /// <summary>Largest message in bytes (all its frames), sent or received; also the bytes that may wait for <see cref="ITransport.Receive"/>.</summary>
+        /// <summary>Largest message in bytes (all its frames), sent or received; also the bytes that may wait for
+        /// <see cref="ITransport.Receive"/>.</summary>
         public long MaxMessageBytes = 512L << 20;
 
         /// <summary>Most frames of a message, sent or received.</summary>
         public int MaxFrames = 64;
 
-        /// <summary>How long in milliseconds a send waits for the peer to take any byte at all before it gives up; a slow send that advances goes on.</summary>
+        /// <summary>How long in milliseconds a send waits for the peer to take any byte at all before it gives up; a slow send that
+        /// advances goes on.</summary>
         public int SendTimeoutMs = 30000;
 
         /// <summary>Most messages that wait for <see cref="ITransport.Receive"/>; with that many the transport stops reading.</summary>

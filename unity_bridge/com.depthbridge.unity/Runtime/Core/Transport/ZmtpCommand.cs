@@ -66,7 +66,8 @@ namespace Depthbridge
             return Printable(Data.Array, Data.Offset + 1, length);
         }
 
-        /// <summary>What a PING asks for: how long the peer may be silent (milliseconds, 0: as long as it likes) and the frame that answers it.</summary>
+        /// <summary>What a PING asks for: how long the peer may be silent (milliseconds, 0: as long as it likes) and the frame that
+        /// answers it.</summary>
         /// <returns>False when malformed.</returns>
         internal bool TryPing(out int silenceMs, out byte[] pong)
         {

@@ -154,14 +154,14 @@ namespace Depthbridge
 
         private TransportException TooLarge(long length)
         {
-            string message = _endpoint + " sent a message with a frame of " + length + " bytes, more than this client takes; raise the transport's limits, or ask for less.";
-            return new TransportException(TransportFailure.TooLarge, message);
+            string message = " sent a frame of " + length + " bytes, more than this client takes; raise its limits, or ask for less.";
+            return new TransportException(TransportFailure.TooLarge, _endpoint + message);
         }
 
         private TransportException Violation(string what)
         {
-            string message = _endpoint + " broke ZeroMQ's protocol with " + what + "; is a ZeroMQ server behind that port, with nothing in between?";
-            return new TransportException(TransportFailure.Violation, message);
+            string message = " broke ZeroMQ's protocol with " + what + "; is a ZeroMQ server behind that port?";
+            return new TransportException(TransportFailure.Violation, _endpoint + message);
         }
     }
 }

@@ -6,8 +6,9 @@ using System.Text;
 namespace Depthbridge
 {
     /// <summary>
-    /// The start of a connection by RFC 37/ZMTP: greeting, NULL mechanism, READY. The greeting goes out in two parts, as libzmq does it: a server with
-    /// another mechanism hangs up on reading ours, and with the second part held back its own has been read by then, so that the error can name it.
+    /// The start of a connection by RFC 37/ZMTP: greeting, NULL mechanism, READY. The greeting goes out in two parts, as libzmq does it: a
+    /// server with another mechanism hangs up on reading ours, and with the second part held back its own has been read by then, so that
+    /// the error can name it.
     /// </summary>
     internal sealed class ZmtpHandshake
     {
@@ -136,8 +137,8 @@ namespace Depthbridge
             {
                 return;
             }
-            string message = _endpoint + " needs " + mechanism + "; this client speaks NULL: start the server with a token instead, or reach it through a tunnel.";
-            throw new TransportException(TransportFailure.NeedsCurve, message);
+            string message = " needs " + mechanism + "; this client speaks NULL: start the server with a token instead, or use a tunnel.";
+            throw new TransportException(TransportFailure.NeedsCurve, _endpoint + message);
         }
 
         private void CheckReady(ZmtpFrame frame)
@@ -160,8 +161,8 @@ namespace Depthbridge
             }
             if (type != "ROUTER" && type != "DEALER" && type != "REP")
             {
-                string message = _endpoint + " is a ZeroMQ socket of type " + Printed(type) + ", and a DEALER cannot talk to that; is it another program's port?";
-                throw new TransportException(TransportFailure.WrongPeer, message);
+                string message = " is a ZeroMQ socket of type " + Printed(type) + ", which cannot talk to a DEALER; is the port another's?";
+                throw new TransportException(TransportFailure.WrongPeer, _endpoint + message);
             }
         }
 
@@ -195,9 +196,12 @@ namespace Depthbridge
                 return TooOld();
             }
             string text = ZmtpCommand.Printable(said, 0, said.Length).TrimEnd('.');
-            string what = text.StartsWith("HTTP/", StringComparison.Ordinal) ? "an HTTP server, not a ZeroMQ one" : "no ZeroMQ server of version 4.0 or newer";
-            string message = _endpoint + " is " + what + " (it said '" + text + "'); use the port that the depth server names at its start.";
-            return new TransportException(TransportFailure.NotZeroMq, message);
+            // Some answer a request line that they cannot read with the page alone.
+            bool page = text.StartsWith("<!DOCTYPE", StringComparison.OrdinalIgnoreCase);
+            bool http = page || text.StartsWith("HTTP/", StringComparison.Ordinal);
+            string what = http ? "an HTTP server, not a ZeroMQ one" : "no ZeroMQ server of version 4.0 or newer";
+            string message = " is " + what + " (it said '" + text + "'); use the port that the depth server names at its start.";
+            return new TransportException(TransportFailure.NotZeroMq, _endpoint + message);
         }
 
         private TransportException TooOld()
@@ -214,13 +218,14 @@ namespace Depthbridge
             }
             if (problem.Failure == TransportFailure.Closed && !_link.IsClosed)
             {
-                string message = _endpoint + " closed the connection during the handshake: not a ZeroMQ server, one that demands another security mechanism, or one that is stopping.";
-                return new TransportException(TransportFailure.Closed, message, problem);
+                string message = " closed the connection during the handshake: no ZeroMQ server, or one that refuses or stops.";
+                return new TransportException(TransportFailure.Closed, _endpoint + message, problem);
             }
             return problem;
         }
 
-        /// <summary>An HTTP server waits for the end of a line. It gets one: its answer makes a far better message than its silence.</summary>
+        /// <summary>An HTTP server waits for the end of a line. It gets one: its answer makes a far better message than its
+        /// silence.</summary>
         private TransportException Silent()
         {
             try
@@ -233,21 +238,21 @@ namespace Depthbridge
             }
             catch (TransportException problem)
             {
-                string message = _endpoint + " accepted the connection and said nothing: not a ZeroMQ server, or one that hangs; restart it, or correct the port.";
-                return new TransportException(TransportFailure.Timeout, message, problem);
+                string message = " accepted the connection and said nothing: no ZeroMQ server or a hung one; restart it or correct the port.";
+                return new TransportException(TransportFailure.Timeout, _endpoint + message, problem);
             }
         }
 
         private TransportException Late(Exception cause)
         {
-            string message = _endpoint + " began ZeroMQ's handshake and did not finish it in time: the server hangs or the network is slow; allow more time, or restart it.";
-            return new TransportException(TransportFailure.Timeout, message, cause);
+            string message = " did not finish the handshake in time: the server hangs, or the network is slow; allow more time.";
+            return new TransportException(TransportFailure.Timeout, _endpoint + message, cause);
         }
 
         private TransportException Violation(string what)
         {
-            string message = _endpoint + " broke ZeroMQ's handshake with " + what + "; is a ZeroMQ server behind that port, with nothing in between?";
-            return new TransportException(TransportFailure.Violation, message);
+            string message = " broke ZeroMQ's handshake with " + what + "; is a ZeroMQ server behind that port?";
+            return new TransportException(TransportFailure.Violation, _endpoint + message);
         }
 
         private static string Printed(string text)

@@ -35,8 +35,8 @@ namespace Depthbridge
                 }
                 if (message.Count == _limits.MaxFrames)
                 {
-                    string text = _endpoint + " sent a message of more than " + _limits.MaxFrames + " frames; that is no answer of a depth server.";
-                    throw new TransportException(TransportFailure.TooLarge, text);
+                    string text = " sent a message of more than " + _limits.MaxFrames + " frames; that is no answer of a depth server.";
+                    throw new TransportException(TransportFailure.TooLarge, _endpoint + text);
                 }
                 message.Add(frame.Body);
                 room -= frame.Body.Length;

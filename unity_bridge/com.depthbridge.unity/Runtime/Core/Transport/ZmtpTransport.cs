@@ -6,19 +6,21 @@ using System.Threading;
 namespace Depthbridge
 {
     /// <summary>
-    /// A ZeroMQ DEALER in C# alone (ZMTP 3.1 over TCP, NULL mechanism, RFC 37/ZMTP): no native library, no context of the process, no statics. It
-    /// talks to ROUTER, REP and DEALER sockets of any ZeroMQ from 4.0 on.
+    /// A ZeroMQ DEALER in C# alone (ZMTP 3.1 over TCP, NULL mechanism, RFC 37/ZMTP): no native library, no context of the process, no
+    /// statics. It talks to ROUTER, REP and DEALER sockets of any ZeroMQ from 4.0 on.
     /// </summary>
     /// <remarks>
-    /// One thread of its own is always reading, so that a server's heartbeats (PING) are answered however long the program's own threads sleep. When the
-    /// consumer lets the inbox fill up, reading stops, which is what slows the server down; PINGs then lie unread behind its messages, and the
-    /// transport answers in advance, by a PONG every 100 ms, to servers that can have heartbeats. It sends no PING itself: a server that is busy
-    /// with one large frame could not answer in time, and the requests' own timeouts tell a dead server as well.
+    /// One thread of its own is always reading, so that a server's heartbeats (PING) are answered however long the program's own threads
+    /// sleep. When the consumer lets the inbox fill up, reading stops, which is what slows the server down; PINGs then lie unread behind
+    /// its messages, and the transport answers in advance, by a PONG every 100 ms, to servers that can have heartbeats. It sends no PING
+    /// itself: a server that is busy with one large frame could not answer in time, and the requests' own timeouts tell a dead server as
+    /// well.
     /// </remarks>
     public sealed class ZmtpTransport : ITransport
     {
         private const int ParkedMs = 100;
         private const int JoinMs = 2000;
+        private const string NotMade = "is not made: call Connect first";
 
         private readonly TransportLimits _limits;
         private readonly TransportInbox _inbox;
@@ -83,7 +85,7 @@ namespace Depthbridge
             TransportException end = _inbox.End;
             if (writer == null || end != null)
             {
-                throw end == null ? Ended("is not made: call Connect first") : new TransportException(end.Failure, end.Message, end);
+                throw end == null ? Ended(NotMade) : new TransportException(end.Failure, end.Message, end);
             }
             try
             {
@@ -91,7 +93,8 @@ namespace Depthbridge
             }
             catch (TransportException problem)
             {
-                // Half a message is out: the connection is of no use. If the peer has closed it, the reader may still find messages that came before.
+                // Half a message is out: the connection is of no use. If the peer has closed it, the reader may still find messages that
+                // came before.
                 if (problem.Failure != TransportFailure.Closed)
                 {
                     _inbox.Finish(problem, false);
@@ -106,7 +109,7 @@ namespace Depthbridge
         {
             if (_writer == null && _inbox.End == null)
             {
-                throw Ended("is not made: call Connect first");
+                throw Ended(NotMade);
             }
             return _inbox.Take(timeoutMs);
         }
@@ -198,8 +201,8 @@ namespace Depthbridge
             }
             catch (Exception problem) // an exception that leaves a thread ends the whole program, or the editor
             {
-                string text = "Reading from " + _endpoint + " failed unexpectedly (" + problem.GetType().Name + ": " + problem.Message + "); please report this.";
-                _inbox.Finish(new TransportException(TransportFailure.Violation, text, problem), false);
+                string text = " was lost by an error here (" + problem.GetType().Name + ": " + problem.Message + "); please report it.";
+                _inbox.Finish(new TransportException(TransportFailure.Violation, _endpoint + text, problem), false);
             }
             _link.Close();
         }
@@ -261,7 +264,8 @@ namespace Depthbridge
 
         private TransportException Broken(string what)
         {
-            return new TransportException(TransportFailure.Violation, _endpoint + " broke ZeroMQ's protocol with " + what + "; is a ZeroMQ server behind that port?");
+            string message = " broke ZeroMQ's protocol with " + what + "; is a ZeroMQ server behind that port?";
+            return new TransportException(TransportFailure.Violation, _endpoint + message);
         }
 
         private TransportException Ended(string how)

@@ -6,8 +6,8 @@ using System.Threading;
 namespace Depthbridge
 {
     /// <summary>
-    /// Writes messages whole, one after the other, whichever threads they come from, and answers to PINGs between them. The reader's thread never waits
-    /// here: an answer that cannot go out at once goes out with whoever writes next.
+    /// Writes messages whole, one after the other, whichever threads they come from, and answers to PINGs between them. The reader's
+    /// thread never waits here: an answer that cannot go out at once goes out with whoever writes next.
     /// </summary>
     internal sealed class ZmtpWriter
     {
