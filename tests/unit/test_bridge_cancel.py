@@ -220,3 +220,103 @@ def test_a_server_that_stops_at_once_stops_its_engine():
         assert engine.entered.acquire(timeout=LONG_S)
         assert server.stop(drain=False) is True
     assert engine.ended.acquire(timeout=0)
+
+
+# ---- bye -------------------------------------------------------------------------------------------------------
+
+
+def test_bye_takes_back_everything_of_its_connection_and_nothing_of_others():
+    engine = WaitsWhenGrey()
+    with BridgeServer(engine, LOOPBACK, max_in_flight=6) as server, dealer(server.endpoint) as raw, dealer(server.endpoint) as other:
+        raw.send_multipart(infer(b"works"))
+        assert engine.entered.acquire(timeout=LONG_S)
+        other.send_multipart(infer(b"waits 1", BLACK))
+        while exchange(raw, pack_message(Kind.HEALTH, b"h", {}))[1]["in_flight"] < 2:
+            pass
+        for number in (b"waits 1", b"waits 2"):
+            raw.send_multipart(infer(number, BLACK))
+        raw.send_multipart(pack_message(Kind.BYE, b"bye", {}))
+        found, dropped = {}, None
+        while len(found) < 3 or dropped is None:
+            reply = raw.recv_multipart()
+            header = json.loads(reply[2])
+            if unpack_prefix(reply[0]).kind == Kind.BYE:
+                assert reply[1] == b"bye"
+                dropped = header
+            else:
+                found[reply[1]] = header["error"]["code"]
+        assert dropped == {"status": "ok", "dropped": 2}
+        assert found == dict.fromkeys((b"works", b"waits 1", b"waits 2"), "cancelled")
+        assert engine.ended.acquire(timeout=LONG_S), "the engine went on"
+        assert answers(other, 1) == {(Kind.INFER, b"waits 1"): "ok"}
+        # Who said goodbye may come again on the same connection.
+        raw.send_multipart(infer(b"again", BLACK))
+        assert answers(raw, 1) == {(Kind.INFER, b"again"): "ok"}
+        assert server.counters.cancelled == 3 and server.status.in_flight == 0
+
+
+def test_bye_of_somebody_who_has_nothing_is_answered():
+    with BridgeServer(WaitsWhenGrey(), LOOPBACK) as server, dealer(server.endpoint) as raw:
+        assert exchange(raw, pack_message(Kind.BYE, b"1", {}))[1] == {"status": "ok", "dropped": 0}
+
+
+# ---- deadlines -------------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_expires_behind_others_is_answered_while_they_are_worked_on():
+    engine = WaitsWhenGrey()
+    with BridgeServer(engine, LOOPBACK) as server, dealer(server.endpoint) as raw:
+        raw.send_multipart(infer(b"works"))
+        assert engine.entered.acquire(timeout=LONG_S)
+        raw.send_multipart(infer(b"patient", BLACK))
+        raw.send_multipart(infer(b"hurried", BLACK, deadline_ms=50))
+        # The engine waits for ever: nobody's turn comes.
+        assert answers(raw, 1) == {(Kind.INFER, b"hurried"): "deadline_exceeded"}
+        assert exchange(raw, pack_message(Kind.HEALTH, b"h", {}))[1]["in_flight"] == 2
+        assert exchange(raw, pack_message(Kind.CANCEL, b"hurried", {}))[1]["state"] == "unknown"
+        raw.send_multipart(pack_message(Kind.CANCEL, b"works", {}))
+        assert answers(raw, 3)[Kind.INFER, b"patient"] == "ok"
+        assert engine.seen == [100, 0] and server.counters.expired == 1
+
+
+def test_a_place_of_what_expired_is_free():
+    engine = WaitsWhenGrey()
+    with BridgeServer(engine, LOOPBACK, max_in_flight=2) as server, dealer(server.endpoint) as raw:
+        raw.send_multipart(infer(b"works"))
+        assert engine.entered.acquire(timeout=LONG_S)
+        for _ in range(5):
+            raw.send_multipart(infer(b"hurried", BLACK, deadline_ms=1))
+            assert answers(raw, 1) == {(Kind.INFER, b"hurried"): "deadline_exceeded"}
+        raw.send_multipart(pack_message(Kind.CANCEL, b"works", {}))
+        answers(raw, 2)
+        assert (server.counters.expired, server.counters.overloaded, server.status.in_flight) == (5, 0, 0)
+
+
+# ---- how far it came -------------------------------------------------------------------------------------------
+
+
+def timing_of(raw, request_id):
+    while True:
+        reply = raw.recv_multipart()
+        if reply[1] == request_id and unpack_prefix(reply[0]).kind == Kind.INFER:
+            header = json.loads(reply[2])
+            return header, header["timing_ms"]
+
+
+def test_an_error_says_which_stages_the_request_went_through():
+    engine = WaitsWhenGrey()
+    with BridgeServer(engine, LOOPBACK) as server, dealer(server.endpoint) as raw:
+        raw.send_multipart(infer(b"works"))
+        assert engine.entered.acquire(timeout=LONG_S)
+        raw.send_multipart(infer(b"hurried", BLACK, deadline_ms=20))
+        header, timing = timing_of(raw, b"hurried")
+        assert set(timing) == {"queue", "total"} and timing["queue"] == timing["total"] >= 20 and "batch" not in header
+        raw.send_multipart(infer(b"waits", BLACK))
+        raw.send_multipart(pack_message(Kind.CANCEL, b"waits", {}))
+        assert set(timing_of(raw, b"waits")[1]) == {"queue", "total"}
+        raw.send_multipart(pack_message(Kind.CANCEL, b"works", {}))
+        header, timing = timing_of(raw, b"works")
+        assert list(timing) == ["queue", "decode", "infer", "total"] and timing["infer"] >= 20 and header["batch"] == 1
+        assert timing["total"] == pytest.approx(sum(timing.values()) - timing["total"], abs=0.01)
+        # What was never accepted was in no stage.
+        assert "timing_ms" not in exchange(raw, infer(b"odd", BLACK, model="another"))[1]
