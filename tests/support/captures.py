@@ -153,7 +153,13 @@ def solo_capture(
 
 
 def write_solo_frame(
-    folder: Path, captures: Sequence[Mapping[str, Any]], images: Sequence[np.ndarray], masks: Sequence[np.ndarray], *, sequence: int = 0, step: int = 0
+    folder: Path,
+    captures: Sequence[Mapping[str, Any]],
+    images: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    *,
+    sequence: int = 0,
+    step: int = 0,
 ) -> Path:
     """One frame file with its pictures, and the files of the dataset's top if they are missing."""
     folder.mkdir(parents=True, exist_ok=True)

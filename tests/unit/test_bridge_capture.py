@@ -10,16 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hypothesis_arrays
 from PIL import Image
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.engines.errors import CameraError, CaptureError, OutputError
 from depthbridge.unity_bridge.captures.annotate import annotate_capture
 from depthbridge.unity_bridge.captures.capture import Capture
+from depthbridge.unity_bridge.captures.masks import StoredMask, mask_of_colours
 from depthbridge.unity_bridge.captures.progress import PROGRESS
 from depthbridge.unity_bridge.captures.truth import read_depth_exr
 from depthbridge.unity_bridge.errors import NoMetricDepthError
-from support.captures import HEIGHT, INTRINSICS, WIDTH, FixedDepth, make_capture, ramp, results, tree, write_exr
+from support.captures import HEIGHT, INTRINSICS, WIDTH, FixedDepth, make_capture, ramp, results, tree, two_boxes, write_exr
 
 # ---- the example of the format's description --------------------------------------------------------------------
 
@@ -209,6 +213,125 @@ def test_a_bad_mask_fails_the_frame_in_one_sentence(tmp_path, save, words):
     with pytest.raises(CaptureError, match=words) as caught:
         reload_mask(tmp_path, save)
     assert "masks/a.png" in str(caught.value) and "\n" not in str(caught.value)
+
+
+# ---- colours ----------------------------------------------------------------------------------------------------
+
+
+def coloured(folder, objects, colours, *, alpha=True, mapping=None):
+    """A capture whose mask shows the colours of mask values 1, 2, ..., loaded."""
+    make_capture(folder, [{"image": "a.png", "objects": objects}])
+    pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    pixels[..., 3] = 255
+    for value, colour in enumerate(colours, start=1):
+        pixels[two_boxes() == value, : len(colour)] = colour
+    Image.fromarray(pixels if alpha else np.ascontiguousarray(pixels[..., :3])).save(folder / "masks" / "a.png")
+    if mapping is not None:
+        (folder / "mask_colours.json").write_text(json.dumps(mapping))
+    capture = Capture.open(folder)
+    return capture.load(capture.frames[0])
+
+
+RED, BLUE = [255, 0, 0], [0, 0, 255]
+
+
+def test_colours_are_those_of_the_objects_or_of_the_map(tmp_path):
+    own = coloured(tmp_path / "1", [{"id": "b", "colour": BLUE}, {"id": "r", "color": RED}], [RED, BLUE], alpha=False)
+    assert [item.mask_value for item in own.objects] == [1, 2]
+    assert np.array_equal(own.mask, np.array([0, 2, 1])[two_boxes()]) and own.notes == ()
+    ids = [{"id": 0}, {"id": 1}]  # from 0, so that their mask values are 1 and 2
+    by_map = coloured(tmp_path / "2", ids, [RED, BLUE], mapping={"1": RED, "2": BLUE, "9": [1, 1, 1]})
+    assert np.array_equal(by_map.mask, two_boxes())
+    mixed = coloured(tmp_path / "3", [{"id": 1, "colour": BLUE}, {"id": 2}, {"id": 7}], [RED, BLUE], mapping={"1": [9, 9, 9], "2": RED})
+    assert np.array_equal(mixed.mask, np.array([0, 2, 1])[two_boxes()])
+    assert "Nothing says which colour" in mixed.objects[2].reason
+
+
+def test_alpha_counts_when_the_colours_have_one(tmp_path):
+    colours = [[0, 0, 5, 254], [0, 0, 5, 253]]
+    objects = [{"id": 1, "colour": colours[0]}, {"id": 2, "colour": colours[1]}]
+    assert np.array_equal(coloured(tmp_path / "1", objects, colours).mask, two_boxes())
+    without = coloured(tmp_path / "2", [{"id": 1, "colour": [0, 0, 5]}], colours)
+    assert np.array_equal(without.mask, two_boxes() > 0)
+
+
+def test_a_palette_of_colours_is_read_either_way(tmp_path):
+    def palette(path):
+        image = Image.fromarray(two_boxes()).convert("L")
+        image.putpalette([0, 0, 0, *RED, *BLUE] + [7, 8, 9] * 253)
+        image.save(path)
+
+    make_capture(tmp_path, [{"image": "a.png", "objects": [{"id": 1}, {"id": 2}]}])
+    palette(tmp_path / "masks" / "a.png")
+    capture = Capture.open(tmp_path)
+    assert np.array_equal(capture.load(capture.frames[0]).mask, two_boxes())
+    (tmp_path / "mask_colours.json").write_text(json.dumps({"1": BLUE, "2": RED}))
+    capture = Capture.open(tmp_path)
+    assert np.array_equal(capture.load(capture.frames[0]).mask, np.array([0, 2, 1])[two_boxes()])
+
+
+def test_pixels_of_no_colour_are_told_and_an_absent_colour_has_its_reason(tmp_path):
+    folder = tmp_path / "capture"
+    frame = coloured(folder, [{"id": 1, "colour": RED}, {"id": 2, "colour": [1, 2, 3]}], [RED, BLUE])
+    assert frame.notes == ("a.png: 160 pixels of the mask have a colour that belongs to no object",)
+    annotate_capture(folder, tmp_path / "out", FixedDepth(ramp()))
+    seen, absent = results(tmp_path / "out")[0]["objects"]
+    assert seen["pixel_count"] == 24 and absent["pixel_count"] == 0 and "[1, 2, 3]" in absent["reason"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "mapping", "words"),
+    [
+        ([{"id": 1}], None, "3 channels|4 channels"),
+        ([{"id": 1, "colour": "red"}], None, "4 channels"),
+        ([{"id": 1, "colour": [1, 2]}], None, r"object 1 has the colour \[1, 2\]"),
+        ([{"id": 1, "colour": [1, 2, 256]}], None, "256"),
+        ([{"id": 1, "colour": RED}, {"id": 2, "colour": RED}], None, "two objects have the colour"),
+        ([{"id": 1, "colour": RED}, {"id": 2, "colour": [0, 0, 255, 255]}], None, "some colours have 3 numbers and some 4"),
+        ([{"id": 1}], [RED], "no JSON object"),
+        ([{"id": 1}], {"one": RED}, "the key 'one'"),
+        ([{"id": 1}], {"1": 5}, "mask value 1 has the colour 5"),
+    ],
+)
+def test_colours_that_say_nothing_fail_in_one_sentence(tmp_path, objects, mapping, words):
+    with pytest.raises(CaptureError, match=words):
+        coloured(tmp_path, objects, [RED, BLUE], mapping=mapping)
+
+
+@given(hypothesis_arrays.arrays(np.uint8, (7, 9, 4), elements=st.integers(0, 2)), st.booleans())
+def test_every_pixel_has_the_object_of_its_colour(pixels, with_alpha):
+    colours = [(0, 1, 2, 1), (2, 2, 2, 0), (1, 0, 0, 2), None]
+    named = [colour if colour is None or with_alpha else colour[:3] for colour in colours]
+    mask, unlisted = mask_of_colours(StoredMask("m", None, pixels, "RGBA"), named)
+    places = {colour: place for place, colour in enumerate(named, start=1) if colour is not None}
+    length = 4 if with_alpha else 3
+    wanted = [[places.get(tuple(int(part) for part in pixel[:length]), 0) for pixel in row] for row in pixels]
+    assert mask.tolist() == wanted
+    assert unlisted == int(((mask == 0) & pixels[..., :3].any(axis=2)).sum())
+
+
+def test_extrinsics_of_a_picture_give_places_in_the_world(tmp_path):
+    camera = {"fx": 30, "fy": 30, "extrinsics": [[0, 0, 1, 1], [0, 1, 0, 2], [1, 0, 0, 3]]}  # a reflection, as of a left-handed world
+    make_capture(tmp_path / "capture", [{"image": "a.png", "objects": [{"id": 2}], "camera": camera}])
+    annotate_capture(tmp_path / "capture", tmp_path / "out", FixedDepth(ramp()))
+    (item,) = results(tmp_path / "out")[0]["objects"]
+    seen, world = item["position"], item["position_world"]
+    assert [world[name] for name in "xyz"] == pytest.approx([seen["z"] - 3, seen["y"] - 2, seen["x"] - 1], abs=1e-6)
+    assert item["extent_world"]["size"] == pytest.approx(item["extent"]["size"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "extrinsics", [5, [], [[1, 0, 0, 0]] * 2, [[1, 0, 0, 0]] * 3, [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]], [[1, 0, 0, "0"], [0, 1, 0, 0], [0, 0, 1, 0]]]
+)
+def test_extrinsics_that_are_none_fail_the_frame(tmp_path, extrinsics):
+    with pytest.raises(CameraError, match="extrinsics"):
+        load_one(tmp_path, camera={"fx": 30, "fy": 30, "extrinsics": extrinsics})
+
+
+def test_a_field_of_view_stands_in_for_a_missing_camera_file(tmp_path):
+    folder = make_capture(tmp_path, [{"image": "a.png", "objects": []}], intrinsics=None)
+    capture = Capture.open(folder, fov_vertical_deg=50)
+    assert capture.load(capture.frames[0]).camera.fov_vertical_deg == pytest.approx(50)
 
 
 def test_true_depth(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,8 @@ from ...engines.errors import OutputError
 
 PROGRESS = "progress.jsonl"
 _FORMAT = 1
+# How the first line begins, torn or not.
+_HEAD = b'{"run": {"format"'
 
 
 class Progress:
@@ -48,7 +51,7 @@ class Progress:
             try:
                 found = progress._read() if exists else None
                 if found is None:
-                    progress._restart(head)
+                    progress._restart(head, fresh)
                 elif found != head:
                     raise OutputError(_other_run(folder, found, head))
             except BaseException:
@@ -101,7 +104,10 @@ class Progress:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    def _restart(self, head: Mapping[str, Any]) -> None:
+    def _restart(self, head: Mapping[str, Any], fresh: bool) -> None:
+        self._file.seek(0)
+        if not fresh and not _HEAD.startswith(self._file.read(len(_HEAD))):
+            raise OutputError(f"{self._path} is no file of depthbridge; choose another folder, or add --force to replace it.")
         self._file.seek(0)
         self._file.truncate()
         self._places, self._written, self._written_of, self._end = {}, {}, None, 0
@@ -133,8 +139,8 @@ class Progress:
             elif isinstance(record.get("written"), dict):
                 self._remember(record)
             self._end += len(line)
-        self._file.seek(self._end)
-        self._file.truncate()
+        if head is not None and self._file.seek(0, os.SEEK_END) > self._end:
+            self._file.truncate(self._end)
         return head
 
     def _remember(self, record: Mapping[str, Any]) -> None:

@@ -11,11 +11,11 @@ from .accuracy import Accuracy
 from .measured import estimate
 from .outputs import Totals
 from .previews import PreviewStore, reduced
-from .report import ReportAbout, ReportFrame, ReportPictures, write_report
+from .report import MAX_PICTURES, ReportAbout, ReportFrame, ReportPictures, write_report
 from .run import FrameResult, Run
 
 REPORT = "report.html"
-PICTURES = 48
+PICTURES = MAX_PICTURES
 """How many frames the report shows with pictures."""
 
 
