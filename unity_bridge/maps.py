@@ -62,6 +62,7 @@ def map_to_wire(depth_map: DepthMap, dtype: DepthDtype = "f32") -> WireMap:
         "scale_note": depth_map.scale_note,
         "extrinsics": None if depth_map.extrinsics is None else depth_map.extrinsics.tolist(),
         "stage_ms": None if stages is None else {name: round(getattr(stages, f"{name}_ms"), 3) for name in _STAGES},
+        "max_depth_m": None if depth_map.max_depth_m is None else float(depth_map.max_depth_m),
     }
     payloads = [{"name": name, "encoding": "raw", "dtype": types[name], "channels": 1, **size} for name in layers]
     return WireMap(about, payloads, list(layers.values()))
@@ -91,6 +92,7 @@ def map_from_wire(header: Mapping[str, Any], frames: Sequence[memoryview], width
         focal_px=None if about["focal_px"] is None else float(about["focal_px"]),
         stage_ms=None if stages is None else StageTimes(*(float(stages[name]) for name in _STAGES)),
         scale_note=None if about["scale_note"] is None else str(about["scale_note"]),
+        max_depth_m=None if about.get("max_depth_m") is None else float(about["max_depth_m"]),
     )
 
 

@@ -28,7 +28,7 @@ from support.known_depth import picture
 WIDTH, HEIGHT = 180, 100
 OFF_CENTRE = CameraIntrinsics(161.5, 139.25, 61.1, 33.3, WIDTH, HEIGHT)
 ARRAYS = ("values", "valid", "sky", "confidence", "extrinsics")
-REST = ("kind", "camera", "camera_source", "model_id", "focal_px", "scale_note")
+REST = ("kind", "camera", "camera_source", "model_id", "focal_px", "scale_note", "max_depth_m")
 
 MODELS = {
     "da2 relative": lambda folder: onnx_models.da2_relative(folder / "model.onnx"),
@@ -145,6 +145,7 @@ def any_map(draw):
         extrinsics=rng.normal(0, 9, (3, 4)) if draw(st.booleans()) else None,
         focal_px=draw(st.none() | finite),
         scale_note=draw(st.none() | st.text(max_size=40)),
+        max_depth_m=draw(st.none() | st.floats(0.1, 1e4)),
     )
 
 
