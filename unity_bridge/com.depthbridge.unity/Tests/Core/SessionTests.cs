@@ -283,10 +283,13 @@ namespace Depthbridge.Tests
         {
             _server.Hello = (connection, id) => connection.Post(MessageKind.Hello, id, ScriptedServer.HelloHeader(4, 2000));
             var deliveries = 0;
+            var submitted = new ManualResetEvent(false);
+            _server.Connecting = connection => submitted.WaitOne(5000);
             _server.Infer = (connection, id, frames) => deliveries++;
             Start(FlowMode.LatestWins);
             var large = new DepthRequest { Image = FramePayload.Rgba(new byte[4 * 1000], 100, 10), WantObjects = false, WantDepth = true };
             _session.Submit(large); // before anything is known of the server
+            submitted.Set();
             var end = WaitEnds(1)[0];
             Assert.That(end.Error.Code, Is.EqualTo(BridgeError.TooLarge));
             Assert.That(end.Error.Message, Is.StringContaining("2000"));

@@ -6,7 +6,7 @@ using System.Text;
 namespace Depthbridge
 {
     /// <summary>
-    /// Writes one JSON document, compact, numbers in the invariant culture and so that they read back bit for bit.
+    /// Writes one JSON document, compact, numbers in the invariant culture and with as many digits as reading them back takes.
     /// </summary>
     /// <remarks>
     /// UnityEngine's JsonUtility cannot write null, dictionaries, nested arrays or anonymous types, and writes NaN, which is not JSON.
