@@ -383,9 +383,10 @@ def grey_png(width, height, depth, colour, data=b""):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) + data + chunk(b"IEND", b"")
 
 
-def idat(raw):
-    body = zlib.compress(raw)
-    return struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+def packed(raw, name=b"IDAT", before=b""):
+    """A chunk of compressed bytes."""
+    body = before + zlib.compress(raw)
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def scans(data, count):
@@ -406,15 +407,16 @@ def scans(data, count):
         ("image", "jpeg", b"\xff\xd8\xff\xe0", "bad_image", "damaged"),
         ("image", "png", png(GREY[:2]), "size_mismatch", "4x2"),
         ("image", "jpeg", jpeg(GREY[:, :3]), "size_mismatch", "3x3"),
-        ("image", "png", grey_png(60000, 60000, 8, 2, idat(bytes(64))), "size_mismatch", "60000x60000"),
-        ("image", "png", grey_png(4, 3, 16, 2, idat(bytes(3 * 25))), "unsupported_encoding", "16 bits"),
-        ("image", "png", grey_png(4, 3, 16, 0, idat(bytes(3 * 9))), "unsupported_encoding", "16 bits"),
+        ("image", "png", grey_png(60000, 60000, 8, 2, packed(bytes(64))), "size_mismatch", "60000x60000"),
+        ("image", "png", grey_png(4, 3, 8, 2, packed(bytes(2**26), b"zTXt", b"k\0\0") + packed(bytes(39))), "bad_image", "damaged"),
+        ("image", "png", grey_png(4, 3, 16, 2, packed(bytes(3 * 25))), "unsupported_encoding", "16 bits"),
+        ("image", "png", grey_png(4, 3, 16, 0, packed(bytes(3 * 9))), "unsupported_encoding", "16 bits"),
         ("image", "jpeg", jpeg(np.zeros((3, 4, 4), np.uint8)[..., :3]).replace(b"\xff\xda", b"\xff\xda" * 200), "bad_image", "scans"),
         ("image", "jpeg", scans(jpeg(GREY), 200), "bad_image", "128 scans"),
         ("mask", "png", png(GREY), "unsupported_encoding", "RGB"),
-        ("mask", "png", grey_png(4, 3, 4, 0, idat(bytes(3 * 3))), "unsupported_encoding", "4 bits per pixel"),
-        ("mask", "png", grey_png(4, 3, 1, 0, idat(bytes(3 * 2))), "unsupported_encoding", "1 bits per pixel"),
-        ("mask", "png", grey_png(4, 3, 16, 2, idat(bytes(3 * 25))), "unsupported_encoding", "16 bits"),
+        ("mask", "png", grey_png(4, 3, 4, 0, packed(bytes(3 * 3))), "unsupported_encoding", "4 bits per pixel"),
+        ("mask", "png", grey_png(4, 3, 1, 0, packed(bytes(3 * 2))), "unsupported_encoding", "1 bits per pixel"),
+        ("mask", "png", grey_png(4, 3, 16, 2, packed(bytes(3 * 25))), "unsupported_encoding", "16 bits"),
         ("mask", "png", b"GIF89a", "bad_image", "is no PNG file"),
     ],
 )

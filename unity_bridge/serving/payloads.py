@@ -192,16 +192,15 @@ def _objects(items: list[ObjectHeader] | None, coded: bool, limits: ServerLimits
     ids: set[int | str] = set()
     values: set[int] = set()
     for place, item in enumerate(items, 1):
-        which = f"Object {place} of the list"
         given, other = (item.colour, item.mask_value) if coded else (item.mask_value, item.colour)
         if given is None or other is not None:
             wanted = ("a colour and no mask_value", "is colour-coded") if coded else ("a mask_value and no colour", "holds values")
-            raise RequestError(ErrorCode.BAD_HEADER, f"{which} needs {wanted[0]}, as the mask {wanted[1]}.")
+            raise RequestError(ErrorCode.BAD_HEADER, f"Object {place} of the list needs {wanted[0]}, as the mask {wanted[1]}.")
         value = place if coded or item.mask_value is None else item.mask_value
         named = value if item.id is None else item.id
         if value in values or named in ids:
             what = f"mask_value {value}" if value in values else f"id {str(named)[:40]!r}" if isinstance(named, str) else f"id {named}"
-            raise RequestError(ErrorCode.BAD_HEADER, f"{which} has the {what} of an earlier one; give each object its own.")
+            raise RequestError(ErrorCode.BAD_HEADER, f"Object {place} of the list has the {what} of an earlier one; give each object its own.")
         values.add(value)
         ids.add(named)
         sent = {name: getattr(item, name) for name in PASSED_THROUGH}
