@@ -22,6 +22,7 @@ from .messages import Message, receive
 from .payloads import ServerLimits, parse_infer
 from .seldom import SeldomLog
 from .statistics import Statistics
+from .unread import UnreadAnswers
 from .worker import WAKE, InferWorker
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Desk:
         self._batch_max = batch_max
         self._draining = False
         self._started_at = time.monotonic()
+        self._unread = UnreadAnswers()
         self._log = SeldomLog(_log)
 
     def run(self, router: zmq.Socket[bytes], inbox: zmq.Socket[bytes], worker: InferWorker, doorkeeper: Doorkeeper) -> None:
@@ -106,7 +108,7 @@ class Desk:
         self._statistics.frame(answer.timing_ms, answer.batch)
         self._statistics.request(Kind.INFER, answer.status)
         # Maps are handed over, not copied: nobody changes them, and they are freed once they have left.
-        self._send(router, answer.frames, copy=False)
+        self._send(router, self._unread.follow(answer.frames), copy=False)
 
     def _until_next_expiry_ms(self) -> int | None:
         expiry = self._queue.next_expiry()
@@ -167,6 +169,15 @@ class Desk:
             raise RequestError(
                 ErrorCode.OVERLOADED,
                 f"The server has {self.in_flight} requests in work, which is its limit; wait for an answer before sending the next.",
+                retryable=True,
+            )
+        unread = self._unread.bytes_of(reply_to.route[0])
+        if unread > self._limits.max_answer_bytes:
+            self._counters.overloaded += 1
+            raise RequestError(
+                ErrorCode.OVERLOADED,
+                f"This client has not read {unread} bytes of answers yet, and the limit is {self._limits.max_answer_bytes}; read them before "
+                "sending the next request.",
                 retryable=True,
             )
         self.in_flight += 1
