@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -54,6 +54,7 @@ def decoded(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2]))).convert("RGB"))
 
 
+@settings(deadline=None)
 @given(names, names, names, names)
 def test_no_name_becomes_markup(tmp_path_factory: pytest.TempPathFactory, name: str, category: str, object_id: str, sentence: str) -> None:
     def pages(*texts: str) -> Path:
