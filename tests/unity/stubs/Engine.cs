@@ -32,6 +32,11 @@ namespace UnityEngine
             Add("exception", exception);
         }
 
+        public static void LogException(Exception exception, Object context)
+        {
+            Add("exception", exception);
+        }
+
         private static void Add(string level, object message)
         {
             lock (Lines)
@@ -47,6 +52,11 @@ namespace UnityEngine
         public static string persistentDataPath { get; set; }
 
         public static bool isPlaying
+        {
+            get { return true; }
+        }
+
+        public static bool isEditor
         {
             get { return true; }
         }

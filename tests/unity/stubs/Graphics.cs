@@ -130,24 +130,23 @@ namespace UnityEngine
     public sealed class Texture2D : Texture
     {
         private readonly byte[] _pixels;
-        private readonly TextureFormat _format;
+        private readonly GraphicsFormat _format;
 
         public Texture2D(int width, int height, TextureFormat textureFormat, bool mipChain, bool linear)
         {
             this.width = width;
             this.height = height;
-            _format = textureFormat;
-            _pixels = new byte[width * height * (textureFormat == TextureFormat.RG16 ? 2 : 4)];
+            var colours = !linear && QualitySettings.activeColorSpace == ColorSpace.Linear ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
+            _format = textureFormat == TextureFormat.RGBA32 ? colours : textureFormat == TextureFormat.RFloat ? GraphicsFormat.R32_SFloat : 0;
+            _pixels = new byte[width * height * 4];
         }
 
         public void ReadPixels(Rect source, int destX, int destY, bool recalculateMipMaps)
         {
             var from = RenderTexture.active;
-            var expected = new Dictionary<TextureFormat, int> { { TextureFormat.RGBA32, 8 }, { TextureFormat.RFloat, 49 } };
-            var stored = from.graphicsFormat == GraphicsFormat.R8G8B8A8_SRGB ? 8 : (int)from.graphicsFormat;
-            if (!expected.ContainsKey(_format) || expected[_format] != stored)
+            if (_format != from.graphicsFormat)
             {
-                throw new ArgumentException("ReadPixels from " + from.graphicsFormat + " into " + _format + " is not sure to work in Unity.");
+                throw new ArgumentException("ReadPixels from " + from.graphicsFormat + " into " + _format + " is not sure to copy bytes as they are.");
             }
             Buffer.BlockCopy(from.Pixels, 0, _pixels, 0, _pixels.Length);
         }

@@ -4,6 +4,34 @@ using System;
 
 namespace UnityEngine
 {
+    public struct Mathf
+    {
+        public static float Max(float a, float b)
+        {
+            return Math.Max(a, b);
+        }
+
+        public static int Max(int a, int b)
+        {
+            return Math.Max(a, b);
+        }
+
+        public static int Min(int a, int b)
+        {
+            return Math.Min(a, b);
+        }
+
+        public static float Abs(float f)
+        {
+            return Math.Abs(f);
+        }
+
+        public static int Clamp(int value, int min, int max)
+        {
+            return Math.Min(Math.Max(value, min), max);
+        }
+    }
+
     public struct Vector2
     {
         public float x, y;

@@ -142,7 +142,8 @@ namespace StubUnity
             return All.OfType<T>().Where(each => each.gameObject.activeInHierarchy);
         }
 
-        internal static void Send(MonoBehaviour behaviour, string message)
+        /// <summary>What the engine does: calls a message of that name, if there is one.</summary>
+        public static void Send(MonoBehaviour behaviour, string message)
         {
             if (behaviour.Destroyed)
             {

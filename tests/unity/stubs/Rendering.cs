@@ -44,6 +44,13 @@ namespace Unity.Collections
 
 namespace UnityEngine.Rendering
 {
+    public enum CullMode
+    {
+        Off = 0,
+        Front = 1,
+        Back = 2,
+    }
+
     public enum ShadowCastingMode
     {
         Off = 0,

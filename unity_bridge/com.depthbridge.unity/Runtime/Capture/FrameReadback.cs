@@ -23,6 +23,7 @@ namespace Depthbridge
         private readonly int _pixels;
         private byte[] _fourChannels;
         private Texture2D _colours;
+        private Texture2D _ids;
         private Texture2D _floats;
 
         /// <param name="width">Pixels.</param>
@@ -77,6 +78,7 @@ namespace Depthbridge
         {
             WaitAll();
             Object.DestroyImmediate(_colours);
+            Object.DestroyImmediate(_ids);
             Object.DestroyImmediate(_floats);
         }
 
@@ -85,13 +87,13 @@ namespace Depthbridge
             var before = RenderTexture.active;
             try
             {
-                Read(image, ref _colours, TextureFormat.RGBA32).CopyTo(job.Frame.TakeImage());
+                Read(image, ref _colours, TextureFormat.RGBA32, false).CopyTo(job.Frame.TakeImage());
                 job.Arrived(true);
-                StoreMask(job.Frame, Read(mask, ref _colours, TextureFormat.RGBA32));
+                StoreMask(job.Frame, Read(mask, ref _ids, TextureFormat.RGBA32, true));
                 job.Arrived(true);
                 if (depth != null)
                 {
-                    Read(depth, ref _floats, TextureFormat.RFloat).CopyTo(job.Frame.TakeDepth());
+                    Read(depth, ref _floats, TextureFormat.RFloat, true).CopyTo(job.Frame.TakeDepth());
                     job.Arrived(true);
                 }
             }
@@ -106,11 +108,12 @@ namespace Depthbridge
             }
         }
 
-        private static NativeArray<byte> Read(RenderTexture source, ref Texture2D into, TextureFormat format)
+        /// <summary>Into a texture of the target's own format, sRGB where that is: bytes are copied, and never converted.</summary>
+        private static NativeArray<byte> Read(RenderTexture source, ref Texture2D into, TextureFormat format, bool linear)
         {
             if (into == null)
             {
-                into = new Texture2D(source.width, source.height, format, false, true) { hideFlags = HideFlags.HideAndDontSave };
+                into = new Texture2D(source.width, source.height, format, false, linear) { hideFlags = HideFlags.HideAndDontSave };
             }
             RenderTexture.active = source;
             into.ReadPixels(new Rect(0, 0, source.width, source.height), 0, 0, false);

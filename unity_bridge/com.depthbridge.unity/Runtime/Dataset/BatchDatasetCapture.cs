@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System;
+using System.Collections.Generic;
 using UnityEngine;
 
 namespace Depthbridge
@@ -19,6 +20,7 @@ namespace Depthbridge
     {
         private const int DiskTimeoutMs = 60000;
 
+        private readonly HashSet<long> _unmeasured = new HashSet<long>();
         private DepthCapture _capture;
         private DatasetWriter _writer;
         private float _captureDeltaTimeBefore;
@@ -28,7 +30,7 @@ namespace Depthbridge
         /// <summary>A frame was taken in. Main thread; see <see cref="CapturedFrame"/> about its arrays.</summary>
         public event Action<CapturedFrame> OnFrameCaptured;
 
-        /// <summary>The distances of a frame of this capture are there; with a client alone. Main thread.</summary>
+        /// <summary>The distances of a frame of this capture are there, maybe after its end; with a client alone. Main thread.</summary>
         public event Action<CapturedFrame, DepthAnswer> OnDistances;
 
         /// <summary>The folder is complete. Main thread.</summary>
@@ -50,6 +52,7 @@ namespace Depthbridge
         public void Begin()
         {
             End();
+            Forget();
             try
             {
                 _writer = new DatasetWriter(new DatasetOptions
@@ -86,7 +89,6 @@ namespace Depthbridge
                 return;
             }
             _capture.OnFrameCaptured -= Take;
-            _capture.OnDistances -= Measured;
             _capture.WaitForReadback = false;
             Freeze(false);
             if (_simulationStep > 0)
@@ -131,6 +133,7 @@ namespace Depthbridge
         private void OnDisable()
         {
             End();
+            Forget();
         }
 
         private void OnApplicationQuit()
@@ -141,6 +144,17 @@ namespace Depthbridge
         private void OnDestroy()
         {
             End();
+            Forget();
+        }
+
+        /// <summary>Nobody waits for this capture's distances any more.</summary>
+        private void Forget()
+        {
+            _unmeasured.Clear();
+            if (_capture != null)
+            {
+                _capture.OnDistances -= Measured;
+            }
         }
 
         private void Take(CapturedFrame frame)
@@ -156,6 +170,7 @@ namespace Depthbridge
                 return;
             }
             Captured++;
+            _unmeasured.Add(frame.FrameId);
             if (OnFrameCaptured != null)
             {
                 OnFrameCaptured(frame);
@@ -165,6 +180,10 @@ namespace Depthbridge
 
         private void Measured(CapturedFrame frame, DepthAnswer answer)
         {
+            if (!_unmeasured.Remove(frame.FrameId))
+            {
+                return;
+            }
             if (OnDistances != null)
             {
                 OnDistances(frame, answer);
