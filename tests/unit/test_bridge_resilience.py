@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections import Counter
 from contextlib import contextmanager
@@ -178,3 +179,21 @@ def test_eight_clients_at_once_get_one_answer_to_each_request(delay_ms):
         status = server.status
     assert wrong == [] and set(tally) <= {"ok", "overloaded"} and sum(tally.values()) == count * clients and tally["ok"] >= 4
     assert (status.in_flight, status.waiting, status.counters.answered) == (0, 0, count * clients)
+
+
+def test_an_engine_that_ends_its_thread_ends_the_server_and_not_in_silence(caplog):
+    server = BridgeServer(ColourDepth(failure=SystemExit(3)), LOOPBACK)
+    server.start()
+    with dealer(server.endpoint) as raw:
+        raw.send_multipart(frame_at(b"1", 1.5))
+        until = time.monotonic() + LONG_S
+        while server.running and time.monotonic() < until:
+            time.sleep(0.01)
+    assert not server.running and server.stop() and "SystemExit" in caplog.text
+
+
+def test_a_flood_of_one_failure_is_logged_once(caplog):
+    with BridgeServer(ColourDepth(failure=ValueError("odd")), LOOPBACK) as server, dealer(server.endpoint) as raw:
+        for _ in range(50):
+            assert exchange(raw, frame_at(b"1", 1.5))[1]["error"]["code"] == "internal"
+    assert caplog.text.count("Traceback") == 1

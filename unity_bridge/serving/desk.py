@@ -23,12 +23,9 @@ from .payloads import ServerLimits, parse_infer
 from .seldom import SeldomLog
 from .statistics import Statistics
 from .unread import UnreadAnswers
-from .worker import WAKE, InferWorker
+from .worker import DRAIN, STOP, WAKE, InferWorker
 
 _log = logging.getLogger(__name__)
-
-DRAIN, STOP = b"drain", b"stop"
-"""What the inbox is told from outside: answer what was accepted, then end; or end now."""
 
 # Linger is 0 everywhere but here: the last replies of a drain get this long to leave the socket.
 _DRAIN_LINGER_MS = 300

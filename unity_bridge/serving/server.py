@@ -15,13 +15,13 @@ from ..errors import BridgeError
 from ..framing import DEFAULT_ENDPOINT
 from ..measuring.frame import measure_frame
 from .access import Access, bind_address
-from .desk import DRAIN, STOP, Desk
+from .desk import Desk
 from .doorkeeper import Doorkeeper
 from .frames import FrameWork, Measure
 from .jobs import JobQueue
 from .payloads import ServerLimits
 from .statistics import Counters, Observer, StageSummary, Statistics
-from .worker import InferWorker
+from .worker import DRAIN, STOP, InferWorker
 
 MAX_BATCH = 8
 """Frames that share an inference, at most."""

@@ -17,11 +17,12 @@ from ..framing import ErrorCode
 from .frames import DecodedFrame, FrameWork
 from .headers import RequestError
 from .jobs import CANCELLED, Answer, Job, JobQueue
+from .seldom import SeldomLog
 
 _log = logging.getLogger(__name__)
 
-WAKE = b"answers"
-"""What the worker says at the inbox: there is something in ``answers``."""
+WAKE, DRAIN, STOP = b"answers", b"drain", b"stop"
+"""What the inbox is told: something is in ``answers``; answer what was accepted, then end; end now."""
 
 _Ready = list[tuple[Job, DecodedFrame]]
 
@@ -36,6 +37,7 @@ class InferWorker:
         self._queue = queue
         self._context = context
         self._inbox = inbox
+        self._log = SeldomLog(_log)
         self._thread = threading.Thread(target=self._run, name="depthbridge-infer", daemon=True)
 
     def start(self) -> None:
@@ -57,6 +59,9 @@ class InferWorker:
                 del jobs  # no pixels are kept while waiting for the next ones
         except zmq.Again:
             return  # the I/O thread has closed its end: it stopped without waiting for this answer
+        except BaseException:  # what is no error of one frame: nobody would be left to answer the others
+            _log.critical("the engine's thread ended, and the server with it", exc_info=True)
+            outbox.send(STOP)
         finally:
             outbox.close(linger=0)
 
@@ -67,14 +72,14 @@ class InferWorker:
             try:
                 ready.append((job, self._frames.decode(job)))
             except Exception as error:
-                self._hand_over(job, refusal(job, error), outbox)
+                self._hand_over(job, self._refusal(job, error), outbox)
         together = self._estimate_together(ready) if len(ready) > 1 else None
         for place, (job, frame) in enumerate(ready):
             try:
                 depth_map = together[place] if together is not None else self._estimate(job, frame)
                 answer = self._frames.answer(job, frame, depth_map)
             except Exception as error:  # the server outlives any engine
-                answer = refusal(job, error)
+                answer = self._refusal(job, error)
             self._hand_over(job, answer, outbox)
 
     def _estimate(self, job: Job, frame: DecodedFrame) -> DepthMap:
@@ -95,7 +100,7 @@ class InferWorker:
         except CancelledError:
             return None
         except Exception as error:
-            _log.warning("%d frames together failed (%s); each is tried by itself", len(ready), type(error).__name__)
+            self._log.say("together", f"{len(ready)} frames together failed ({type(error).__name__}); each is tried by itself.")
             return None
         took = (time.monotonic() - started) * 1e3
         for job, _ in ready:
@@ -107,15 +112,14 @@ class InferWorker:
         self.answers.append(answer)
         outbox.send(WAKE, flags=zmq.NOBLOCK)
 
-
-def refusal(job: Job, error: Exception) -> Answer:
-    """The error reply for what went wrong with a job."""
-    if isinstance(error, RequestError):
-        return Answer.refusing(job, error)
-    if isinstance(error, CancelledError):
-        return Answer.refusing(job, CANCELLED)
-    if isinstance(error, DepthbridgeError):
-        return Answer.refusing(job, RequestError(error.code, str(error)))
-    _log.error("the engine failed on a frame", exc_info=error)
-    text = f"The engine failed on this frame ({type(error).__name__}); the server's log has the details."
-    return Answer.refusing(job, RequestError(ErrorCode.INTERNAL, text))
+    def _refusal(self, job: Job, error: Exception) -> Answer:
+        """The error reply for what went wrong with a job."""
+        if isinstance(error, RequestError):
+            return Answer.refusing(job, error)
+        if isinstance(error, CancelledError):
+            return Answer.refusing(job, CANCELLED)
+        if isinstance(error, DepthbridgeError):
+            return Answer.refusing(job, RequestError(error.code, str(error)))
+        self._log.say("failed", "The engine failed on a frame.", level=logging.ERROR, error=error)
+        text = f"The engine failed on this frame ({type(error).__name__}); the server's log has the details."
+        return Answer.refusing(job, RequestError(ErrorCode.INTERNAL, text))
