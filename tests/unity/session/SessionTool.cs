@@ -112,6 +112,7 @@ internal static class SessionTool
         request.HalfDepth = Bool(command, "half");
         request.WantOverlay = Bool(command, "overlay");
         request.DeadlineMs = Int(command, "deadline_ms", 0);
+        request.Model = Text(command, "model");
         if (command["projection"] != null)
         {
             request.Camera = PinholeIntrinsics.FromProjection(Doubles(command["projection"]), request.Image.Width, request.Image.Height);

@@ -42,6 +42,11 @@ namespace Depthbridge
         /// <summary>Whether the very same request may succeed later.</summary>
         public bool Retryable { get; private set; }
 
+        internal static BridgeError OfStop()
+        {
+            return new BridgeError(Stopped, "The session was stopped.", true);
+        }
+
         /// <summary>Code and sentence.</summary>
         public override string ToString()
         {

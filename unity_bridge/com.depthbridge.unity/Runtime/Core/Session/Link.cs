@@ -64,12 +64,13 @@ namespace Depthbridge
                 }
                 if (_lost == null)
                 {
+                    _book.Close(BridgeError.OfStop()); // before the bye, which the server answers by cancelling what is under way
                     SayBye();
                 }
             }
             finally
             {
-                Lose(new BridgeError(BridgeError.Stopped, "The session was stopped.", true));
+                Lose(BridgeError.OfStop());
                 _transport.Close();
                 _receiver.Join(JoinMs);
             }

@@ -141,7 +141,7 @@ namespace Depthbridge
                 error = new BridgeError(BridgeError.ClientFault, "The connection failed with " + problem.GetType().Name + ": " + problem.Message, true);
             }
             CloseTransport();
-            Book.Lost(error);
+            Book.Lost(_stopping ? BridgeError.OfStop() : error);
             BackOff(error);
         }
 
@@ -200,7 +200,7 @@ namespace Depthbridge
             }
             var pause = Math.Min(_options.ReconnectMaxMs, _options.ReconnectMinMs * Math.Pow(2, Math.Min(_failures++, 20)));
             pause *= 0.5 + 0.5 * _jitter.NextDouble(); // many clients of one server do not come back all at once
-            var text = error.Message + " Trying again in " + (pause / 1000).ToString("0.0", CultureInfo.InvariantCulture) + " s.";
+            var text = error.Message + " Trying again in " + (Math.Ceiling(pause / 100) / 10).ToString("0.0", CultureInfo.InvariantCulture) + " s.";
             SetState(SessionState.Waiting, text, error);
             var until = _log.NowMs + pause;
             lock (_gate)
@@ -248,7 +248,7 @@ namespace Depthbridge
 
         private void End()
         {
-            Book.Close(new BridgeError(BridgeError.Stopped, "The session was stopped.", true));
+            Book.Close(BridgeError.OfStop());
             SetState(SessionState.Stopped, "Stopped.", null);
         }
     }
