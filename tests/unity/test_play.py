@@ -21,6 +21,7 @@ from depthbridge.unity_bridge.captures.capture import Capture
 from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bridge_peers import LOOPBACK
 from support.colour_depth import ColourDepth
+from support.mono import PACKAGE, compile_cs, run_nunit, sources
 from support.unity_play import PlayBuild, build_play
 
 HALF_A_MILLIMETRE = 6e-4
@@ -244,3 +245,15 @@ def test_a_lossless_dataset_measures_every_frame_and_keeps_the_games_time(build:
     assert np.diff(report["times"]) == pytest.approx([0.1] * 11, abs=1e-3), "frozen while the server was behind"
     assert report["time_scale"] == 1
     check_capture(tmp_path / "capture", report, 12)
+
+
+# ---- the package's own tests for Unity's test runner -----------------------------------------------------------
+
+
+def test_nunit(build: PlayBuild) -> None:
+    """What a user runs in Unity's Test Runner passes on the stubs, too; there it tests the engine."""
+    tests = sources(PACKAGE / "Tests" / "Runtime")
+    assembly = compile_cs(build.folder / "Depthbridge.Unity.Tests.dll", tests, references=[build.core, build.engine, build.components], nunit=True)
+    result = run_nunit(assembly)
+    assert not result.failures, "\n".join(result.failures)
+    assert result.passed >= 20

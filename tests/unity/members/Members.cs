@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every member outside itself that an assembly refers to, as the compiler wrote them down: one a line.
+// Every member of Unity's that an assembly refers to, as the compiler wrote them down, one a line; then every enum constant of the second
+// assembly with its number, as compilers leave no trace of which were used.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -27,6 +28,13 @@ namespace Members
             foreach (var type in Rows(token => assembly.ManifestModule.ResolveType(token), TypeRefs).Where(IsUnity))
             {
                 found.Add(Name(type));
+            }
+            foreach (var type in Assembly.LoadFrom(arguments[1]).GetTypes().Where(each => each.IsEnum && IsUnity(each)))
+            {
+                foreach (var constant in Enum.GetValues(type))
+                {
+                    found.Add(Name(type) + "." + constant + " = " + Convert.ToInt32(constant));
+                }
             }
             foreach (var line in found)
             {

@@ -61,6 +61,10 @@ namespace Play
             var glass = Panel("glass", 0, 0, 1, 4, 4);
             glass.GetComponent<Renderer>().sharedMaterials = new[] { new Material(null) { renderQueue = 3000 } };
             Levels();
+            var off = Marked("levels_off", -0.3f, 0.1f, 1.15f, 0.2f, 0.2f).GameObject;
+            var group = off.AddComponent<LODGroup>();
+            group.SetLODs(new[] { new LOD(0, new[] { off.GetComponent<Renderer>() }) });
+            group.enabled = false;
             Object.DontDestroyOnLoad(Marked("kept", -2.9f, -0.4f, 8.125f, 0.8f, 0.4f).GameObject);
             Marked("hidden", -1.32f, 0.72f, 3, 0.2f, 0.1f); // behind red_cube
         }

@@ -342,7 +342,7 @@ namespace UnityEngine
         internal bool Hides(Renderer renderer)
         {
             var level = Array.FindIndex(_lods, each => each.renderers.Contains(renderer));
-            return enabled && level >= 0 && level != Level;
+            return level >= 0 && (!enabled || level != Level);
         }
     }
 

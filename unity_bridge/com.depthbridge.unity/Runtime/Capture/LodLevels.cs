@@ -8,7 +8,10 @@ namespace Depthbridge
     /// Which renderers of level-of-detail groups a camera does not draw. Unity does not tell which level it chose for a camera; its rule is
     /// that of the manual: the object's height as a part of the picture's, times the quality setting's bias, against each level's threshold.
     /// </summary>
-    /// <remarks>While two levels fade into each other Unity draws both, and here the one that the rule says. Only an editor can compare.</remarks>
+    /// <remarks>
+    /// Renderer.isVisible does not tell: it is of all cameras, shadows and the Scene view included, and of the last frame. While two levels fade
+    /// into each other Unity draws both, and here the one is drawn that the rule says; LODGroup.ForceLOD is not seen. Only an editor can compare.
+    /// </remarks>
     internal sealed class LodLevels
     {
         private readonly List<LODGroup> _groups = new List<LODGroup>();
@@ -32,10 +35,7 @@ namespace Depthbridge
             _hidden.Clear();
             foreach (var group in _groups)
             {
-                if (group.enabled)
-                {
-                    Choose(group, camera);
-                }
+                Choose(group, camera);
             }
         }
 
@@ -47,7 +47,7 @@ namespace Depthbridge
         private void Choose(LODGroup group, Camera camera)
         {
             var levels = LevelsOf(group);
-            var shown = Level(levels, RelativeHeight(group, camera));
+            var shown = group.enabled ? Level(levels, RelativeHeight(group, camera)) : levels.Length; // a disabled group shows nothing
             for (var i = 0; i < levels.Length; i++)
             {
                 if (i != shown && levels[i].renderers != null)
