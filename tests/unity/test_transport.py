@@ -9,12 +9,25 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import zmq
 
-from support.transport import DIFFERENCES, KINDS, failure, harness, message, run
+from support.mono import CORE, PACKAGE, compile_cs, run_nunit, sources
+from support.transport import CONFIG, DIFFERENCES, KINDS, LIBZMQ, failure, harness, message, run
 from support.zmtp_peers import Handler, command, echo, frame, handshake, raw_peer, receive_frame, until_closed, zmq_peer
+
+
+def test_nunit(tmp_path: Path) -> None:
+    """The suite that Unity runs, too, and once more over libzmq; the fuzzer is in it."""
+    files = [*sources(CORE / "Transport"), *(PACKAGE / "Tests" / "Core").glob("Transport*.cs"), *LIBZMQ.glob("Libzmq*.cs")]
+    assembly = compile_cs(tmp_path / "transport_tests.dll", files, nunit=True)
+    assembly.with_name("transport_tests.dll.config").write_text(CONFIG)
+    result = run_nunit(assembly)
+    assert not result.failures, "\n".join(result.failures)
+    assert result.passed >= 79
+
 
 # ---- what works
 

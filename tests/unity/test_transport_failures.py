@@ -96,7 +96,7 @@ def test_a_curve_server_is_named(kind: str) -> None:
     public, secret = zmq.curve_keypair()
     with zmq_peer(curve_server=True, curve_publickey=public, curve_secretkey=secret) as peer:
         said = run(kind, "connect", peer.endpoint, 3000)
-    assert failure(said) == ("NeedsCurve" if kind == "managed" else "Closed"), DIFFERENCES["mechanism"]
+    assert failure(said) in (("NeedsCurve",) if kind == "managed" else ("Closed", "Violation")), DIFFERENCES["mechanism"]
     assert kind == "libzmq" or "needs CURVE; this client speaks NULL: " in message(said)
 
 
@@ -104,7 +104,7 @@ def test_a_curve_server_is_named(kind: str) -> None:
 def test_a_plain_server_is_named(kind: str) -> None:
     with zmq_peer(plain_server=True) as peer:
         said = run(kind, "connect", peer.endpoint, 3000)
-    assert failure(said) == ("NeedsCurve" if kind == "managed" else "Closed"), DIFFERENCES["mechanism"]
+    assert failure(said) in (("NeedsCurve",) if kind == "managed" else ("Closed", "Violation")), DIFFERENCES["mechanism"]
     assert kind == "libzmq" or "needs PLAIN; this client speaks NULL: " in message(said)
 
 

@@ -152,11 +152,12 @@ namespace Depthbridge.Tests
             {
                 lock (_gate)
                 {
-                    CheckOpen();
+                    ReadMonitor();
                     if (_connected)
                     {
-                        return;
+                        return; // if it has ended meanwhile, Receive tells, after what came before
                     }
+                    CheckOpen();
                 }
                 if (DateTime.UtcNow > until)
                 {

@@ -98,7 +98,7 @@ namespace Depthbridge.Tests
         private static List<List<byte[]>> Feed(byte[] bytes, Random random, int seed, int index)
         {
             List<List<byte[]>> messages = new List<List<byte[]>>();
-            TransportLimits limits = new TransportLimits { MaxFrames = 8, MaxFrameBytes = LargestFrame, MaxMessageBytes = 2 * LargestFrame };
+            TransportLimits limits = new TransportLimits { MaxFrames = 8, MaxMessageBytes = 2 * LargestFrame };
             ZmtpFrameReader frames = new ZmtpFrameReader(new Pieces(bytes, random), LargestFrame, "tcp://fuzz:1");
             ZmtpMessageReader reader = new ZmtpMessageReader(frames, limits, Understand, "tcp://fuzz:1");
             try

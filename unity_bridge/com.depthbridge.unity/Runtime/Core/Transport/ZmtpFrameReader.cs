@@ -69,6 +69,15 @@ namespace Depthbridge
             return new ZmtpFrame { IsCommand = command, More = (flags & MoreFlag) != 0, Body = ReadBody((int)length) };
         }
 
+        /// <summary>Waits until a byte is there, without taking it.</summary>
+        internal void AwaitByte()
+        {
+            if (_from == _to)
+            {
+                Refill();
+            }
+        }
+
         /// <summary>Fills the array; for the greeting, which is not framed.</summary>
         internal void ReadExactly(byte[] target, int offset, int count)
         {
@@ -101,10 +110,7 @@ namespace Depthbridge
 
         private int ReadByte()
         {
-            if (_from == _to)
-            {
-                Refill();
-            }
+            AwaitByte();
             return _buffer[_from++];
         }
 

@@ -51,9 +51,7 @@ namespace Depthbridge
                 ReceiveGreeting(mine);
                 CheckMechanism();
                 SendRest(mine);
-                Write(ZmtpCommand.Ready(), 0, -1);
-                _link.ReadDeadline = _deadline;
-                CheckReady(_frames.Next(ZmtpFrameReader.LargestCommand));
+                ExchangeReady();
                 _link.ReadDeadline = Deadline.Never;
             }
             catch (TransportException problem)
@@ -75,8 +73,7 @@ namespace Depthbridge
 
         private void ReceiveGreeting(byte[] mine)
         {
-            // Silent at first? It may wait for the whole greeting: the rest follows unasked.
-            Deadline unasked = Deadline.In(Math.Min(PatienceMs, _deadline.LeftMs / 2));
+            Deadline unasked = Unasked();
             while (_received < GreetingSize)
             {
                 _link.ReadDeadline = _sentAll ? Earlier(_received == 0 ? NudgeMs : 0) : unasked;
@@ -110,6 +107,38 @@ namespace Depthbridge
                 _sentAll = true;
                 Write(mine, FirstPart, GreetingSize - FirstPart);
             }
+        }
+
+        /// <summary>Theirs first, if it comes unasked: libzmq may hang up on a type it cannot talk to before telling its own.</summary>
+        private void ExchangeReady()
+        {
+            bool sent = false;
+            _link.ReadDeadline = Unasked();
+            try
+            {
+                _frames.AwaitByte();
+            }
+            catch (TransportException problem)
+            {
+                if (problem.Failure != TransportFailure.Timeout)
+                {
+                    throw;
+                }
+                Write(ZmtpCommand.Ready(), 0, -1);
+                sent = true;
+            }
+            _link.ReadDeadline = _deadline;
+            CheckReady(_frames.Next(ZmtpFrameReader.LargestCommand));
+            if (!sent)
+            {
+                Write(ZmtpCommand.Ready(), 0, -1);
+            }
+        }
+
+        /// <summary>When to stop waiting for the peer to go first: it may wait, too.</summary>
+        private Deadline Unasked()
+        {
+            return Deadline.In(Math.Min(PatienceMs, _deadline.LeftMs / 2));
         }
 
         private void Write(byte[] bytes, int offset, int count)
@@ -238,7 +267,7 @@ namespace Depthbridge
             }
             catch (TransportException problem)
             {
-                string message = " accepted the connection and said nothing: no ZeroMQ server or a hung one; restart it or correct the port.";
+                string message = " accepted the connection and said nothing: no ZeroMQ server, or one that hangs; is the port right?";
                 return new TransportException(TransportFailure.Timeout, _endpoint + message, problem);
             }
         }
