@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 
 from depthbridge.unity_bridge.captures.report import ReportAbout, ReportFrame, ReportPictures, write_report
 from depthbridge.unity_bridge.captures.report.markup import metres
 from support.chromium import Browser, open_browser
-from support.report_runs import Accuracy, frame_of, many_frames, object_of, page_data, record_of, rows_of
+from support.report_runs import Accuracy, frame_of, many_frames, object_of, page_data, pictures_of, record_of, rows_of
 
 ABOUT = ReportAbout("A run", "captures/kitchen")
 ROWS = "#scroller tbody tr:not(.space)"
@@ -56,8 +58,8 @@ def numbers(cells: list[str]) -> list[float]:
 
 
 def canvas_pixels(browser: Browser, place: int) -> np.ndarray:
-    script = "const c = document.querySelectorAll('.plot canvas')[arguments[0]]; return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
-    return np.array(browser.run(script, place), np.uint8).reshape(-1, 4)
+    uri = browser.run("return document.querySelectorAll('.plot canvas')[arguments[0]].toDataURL()", place)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2]))))
 
 
 def test_it_opens_without_a_complaint_and_asks_for_nothing(browser: Browser, small: Path) -> None:
@@ -254,8 +256,8 @@ def test_runs_of_almost_nothing_open(browser: Browser, tmp_path: Path, frames: l
     assert browser.problems() == []
 
 
-def test_paper_gets_the_first_rows_and_white(browser: Browser, large: Path) -> None:
-    browser.open(large, dark=True)
+def test_paper_gets_the_first_rows_and_white(browser: Browser, tmp_path: Path) -> None:
+    browser.open(write_report(tmp_path / "report.html", many_frames(30, 25), ABOUT, max_pictures=2), dark=True)
     browser.run(
         "window.addEventListener('beforeprint', () => { window.printed = [document.querySelectorAll(arguments[0]).length, document.documentElement.dataset.theme] })",
         ROWS,
@@ -264,7 +266,7 @@ def test_paper_gets_the_first_rows_and_white(browser: Browser, large: Path) -> N
     browser.run(note)
     assert browser.print_pdf().startswith(b"%PDF")
     assert browser.run("return window.printed") == [200, "light"]
-    assert browser.run("return window.note") == "The first 200 of 50,000 rows."
+    assert browser.run("return window.note") == "The first 200 of 750 rows."
     browser.until("return document.documentElement.dataset.theme === undefined && document.getElementById('print-note').textContent === ''")
     assert browser.run("return document.querySelectorAll(arguments[0]).length", ROWS) < 200
 
@@ -281,7 +283,29 @@ def test_it_can_be_read_by_keyboard_and_screen_reader(browser: Browser, small: P
     assert browser.run("return document.activeElement.closest('th')?.dataset.key") == "median"  # the focus stays where it was
 
 
-def test_a_picture_of_the_page_is_not_empty(browser: Browser, small: Path) -> None:
-    browser.open(small, width=1280, height=1600)
-    picture = np.asarray(Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())).convert("RGB"))
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 500
+def test_points_lie_where_their_numbers_say(browser: Browser, tmp_path: Path) -> None:
+    """Each found by the pointer at the place that the axes promise: true distance to the right, too far upwards."""
+    truths, errors = [2.0, 6.0, 10.0], [-0.2, 0.0, 0.4]
+    objects = [object_of(n, true * (1 + error), true=true) for n, (true, error) in enumerate(zip(truths, errors, strict=True))]
+    browser.open(write_report(tmp_path / "report.html", [frame_of("a.png", objects)], ABOUT))
+    canvas = browser.find(".plot canvas")
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    width, height = canvas.size["width"], canvas.size["height"]
+    low, high = -0.2 - 0.036, 0.4 + 0.036
+    for number, (true, error) in enumerate(zip(truths, errors, strict=True)):
+        x = 52 + (true - 2) / 8 * (width - 10 - 52)
+        y = height - 36 - (error - low) / (high - low) * (height - 36 - 8)
+        ActionChains(browser.driver).move_to_element_with_offset(canvas, round(x - width / 2), round(y - height / 2)).perform()
+        tip = browser.until("return [...document.querySelectorAll('.tip:not([hidden])')].map((item) => item.textContent)[0]")
+        assert tip == f"a.png: cube {number}, {metres(true * (1 + error))}, true {metres(true)} ({'+' if error > 0 else ''}{100 * error:.1f} %)"
+
+
+def test_what_the_plots_say_in_words_is_right(browser: Browser, tmp_path: Path) -> None:
+    chance = np.random.default_rng(3)
+    truths, errors = chance.uniform(1, 9, 301), chance.normal(0.1, 0.2, 301)
+    objects = [object_of(n, float(true * (1 + error)), true=float(true)) for n, (true, error) in enumerate(zip(truths, errors, strict=True))]
+    browser.open(write_report(tmp_path / "report.html", [frame_of("a.png", objects, pictures=lambda: pictures_of(4))], ABOUT))
+    half, most = 100 * np.quantile(np.abs(errors), 0.5), 100 * np.quantile(np.abs(errors), 0.9)
+    words = browser.texts(".plot figcaption span")
+    assert words[0].startswith("301 objects; line: median, band: middle 80 %")
+    assert words[1].startswith(f"median {100 * np.median(errors):+.1f} %; half of the objects within ±{half:.1f} %, 90 % within ±{most:.1f} %")
