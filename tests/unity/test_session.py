@@ -464,7 +464,7 @@ def test_fifty_times_start_and_stop_leave_no_thread(program, tmp_path):
                 tool.wait_state("Ready")
             if cycle % 3 == 2:
                 tool.wait_ends(cycle + 1)
-            assert tool.ask("stop")["ms"] < 2000
+            assert tool.ask("stop")["ms"] < 5000
             threads.append(tool.state()["threads"])
         ends = tool.wait_ends(50)
         assert all(end["event"] == "Answered" or end["code"] == "stopped" for end in ends.values())
@@ -478,7 +478,7 @@ def test_stop_while_a_peer_is_silent(program):
         tool.start(peer.endpoint, connect_ms=15_000)
         time.sleep(0.3)
         assert tool.state()["state"] == "Connecting"
-        assert tool.ask("stop")["ms"] < 2000
+        assert tool.ask("stop")["ms"] < 5000
         assert tool.state()["state"] == "Stopped"
         done.set()
 
@@ -502,7 +502,7 @@ def test_stop_while_100_megabytes_are_sent_to_a_peer_that_does_not_read(program)
         image = {"bytes": 100_000_000, "channels": 4, **side}
         tool.ask("submit", frame=1, image=image, mask={"bytes": 50_000_000, "dtype": "u16", **side})
         assert reading.wait(20)
-        assert tool.ask("stop")["ms"] < 2000
+        assert tool.ask("stop")["ms"] < 5000
         assert tool.wait_ends(1)[1]["code"] == "stopped"
         tool.wait(lambda: tool.state()["releases"] == {"1": 1}, "release")
         done.set()

@@ -5,7 +5,9 @@ using System.Text;
 using System.Threading;
 using Depthbridge;
 
-/// <summary>Answers line by line: "json BASE64" with the same document written again, "projection BASE64 W H" with fx fy cx cy, as doubles.</summary>
+/// <summary>
+/// Answers line by line: "json BASE64" with the same document written again, "projection BASE64 W H" with fx fy cx cy, as doubles.
+/// </summary>
 internal static class CoreTool
 {
     private static int Main()

@@ -174,9 +174,12 @@ namespace Depthbridge.Tests
         [Test]
         public void AScaledOrBrokenPoseIsRefused()
         {
-            Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(new double[] { 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1 }));
-            Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(new double[] { 1, 0.1, 0, 0, 0, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1 }));
-            Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(new double[] { 1, 0, 0, double.NaN, 0, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1 }));
+            foreach (var spoil in new[] { new[] { 0, 2.0 }, new[] { 1, 0.1 }, new[] { 3, double.NaN } })
+            {
+                var pose = new double[] { 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1 };
+                pose[(int)spoil[0]] = spoil[1];
+                Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(pose));
+            }
             Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(new double[12]));
             Assert.Throws<IntrinsicsException>(() => WorldToCamera.FromUnity(null));
         }

@@ -102,17 +102,17 @@ namespace Depthbridge.Tests
         [Test]
         public void TextIsUnescaped()
         {
-            Assert.That(JsonReader.Read("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\ude00\"").AsText(), Is.EqualTo("\"\\/\b\f\n\r\t\u00e9\ud83d\ude00"));
+            var read = JsonReader.Read("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\ude00\"");
+            Assert.That(read.AsText(), Is.EqualTo("\"\\/\b\f\n\r\t\u00e9\ud83d\ude00"));
             Assert.That(JsonReader.Read(Encoding.UTF8.GetBytes("\"\ud83d\ude00\u007f\"")).AsText(), Is.EqualTo("\ud83d\ude00\u007f"));
         }
 
         [Test]
         public void BytesThatAreNotUtf8AreRefused()
         {
-            foreach (var bytes in new[] { new byte[] { 34, 255, 34 }, new byte[] { 34, 0xED, 0xA0, 0x80, 34 }, new byte[] { 34, 0xC0, 0x80, 34 } })
-            {
-                Assert.Throws<JsonException>(() => JsonReader.Read(bytes));
-            }
+            Assert.Throws<JsonException>(() => JsonReader.Read(new byte[] { 34, 255, 34 }));
+            Assert.Throws<JsonException>(() => JsonReader.Read(new byte[] { 34, 0xED, 0xA0, 0x80, 34 })); // half of a pair
+            Assert.Throws<JsonException>(() => JsonReader.Read(new byte[] { 34, 0xC0, 0x80, 34 })); // longer than need be
         }
 
         [Test]
@@ -189,7 +189,8 @@ namespace Depthbridge.Tests
                 {
                     Thread.CurrentThread.CurrentCulture = new CultureInfo(name);
                     var written = new JsonWriter().Values(new[] { 0.5, -1234567.25, 1e21, 5e-324, 0.1 + 0.2 }).ToString();
-                    Assert.That(written, Is.EqualTo("[0.5,-1234567.25,1E+21,4.94065645841247E-324,0.30000000000000004]").Or.StringContaining("5E-324"));
+                    Assert.That(written, Is.StringStarting("[0.5,-1234567.25,1E+21,"));
+                    Assert.That(written, Is.StringEnding("E-324,0.30000000000000004]"));
                     Assert.That(new JsonWriter().Value(-12L).ToString(), Is.EqualTo("-12"));
                     Assert.That(JsonReader.Read(written)[0].AsDouble(), Is.EqualTo(0.5));
                 }

@@ -16,7 +16,10 @@ namespace Depthbridge.Tests
             var mask = new byte[16];
             var request = new DepthRequest
             {
-                Image = new FramePayload { Channels = 3, Order = "bgr", Width = 3, Height = 2, Bytes = new ArraySegment<byte>(image, 1, 18) },
+                Image = new FramePayload
+                {
+                    Channels = 3, Order = "bgr", Width = 3, Height = 2, Bytes = new ArraySegment<byte>(image, 1, 18)
+                },
                 Mask = FramePayload.Mask16(mask, 3, 2),
                 Camera = PinholeIntrinsics.FromPixels(4.5, 4, 2, 1, 3, 2),
                 Extrinsics = new double[] { 1, 0, 0, 5, 0, -1, 0, 6, 0, 0, 1, 7.25 },
@@ -55,13 +58,18 @@ namespace Depthbridge.Tests
             var request = new DepthRequest
             {
                 Image = FramePayload.Rgba(new byte[4], 1, 1),
-                Mask = new FramePayload { Width = 1, Height = 1, Channels = 4, ColourIds = true, Bytes = new ArraySegment<byte>(new byte[4]) },
-                Objects = new List<RequestObject> { new RequestObject { MaskValue = 1 }, new RequestObject { Id = "x", Colour = new byte[] { 1, 2, 3, 254 } } }
+                Mask = new FramePayload { Width = 1, Height = 1, ColourIds = true, Bytes = new ArraySegment<byte>(new byte[4]) },
+                Objects = new List<RequestObject>
+                {
+                    new RequestObject { MaskValue = 1 },
+                    new RequestObject { Id = "x", Colour = new byte[] { 1, 2, 3, 254 } }
+                }
             };
             var header = JsonReader.Read(Copy(MessageWriter.Infer(1, request, new SessionOptions())[2]));
             Assert.That(header["payloads"][1]["ids"].AsText(), Is.EqualTo("colour"));
             Assert.That(header["payloads"][1]["order"].AsText(), Is.EqualTo("rgb"));
-            Assert.That(header["objects"].ToString(), Is.EqualTo("[{\"colour\":[121,55,158,255],\"id\":1},{\"colour\":[1,2,3,254],\"id\":\"x\"}]"));
+            const string objects = "[{\"colour\":[121,55,158,255],\"id\":1},{\"colour\":[1,2,3,254],\"id\":\"x\"}]";
+            Assert.That(header["objects"].ToString(), Is.EqualTo(objects));
             Assert.That(header.Has("token"), Is.False);
             Assert.That(header["deadline_ms"].AsInt(), Is.EqualTo(30000));
         }
@@ -142,8 +150,8 @@ namespace Depthbridge.Tests
                 "{\"name\":\"sky\",\"dtype\":\"f32\",\"width\":2,\"height\":1,\"origin\":\"top_left\"}," +
                 "{\"name\":\"overlay\",\"encoding\":\"jpeg\"},{\"name\":\"something new\"}";
             var text = Header(layers);
-            var answer = Open(text, new byte[] { 0, 0x3C, 0, 0x7C }, new byte[] { 1, 0 }, new byte[] { 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0 }, new byte[] { 9 },
-                new byte[0]).ReadAnswer(JsonReader.Read(text));
+            byte[] depth = { 0, 0x3C, 0, 0x7C }, valid = { 1, 0 }, sky = { 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0 };
+            var answer = Open(text, depth, valid, sky, new byte[] { 9 }, new byte[0]).ReadAnswer(JsonReader.Read(text));
             Assert.That(answer.Depth, Is.EqualTo(new[] { 1f, float.PositiveInfinity }));
             Assert.That(answer.Valid, Is.EqualTo(new byte[] { 1, 0 }));
             Assert.That(answer.Sky, Is.EqualTo(new[] { 1f, -2f }));
@@ -210,7 +218,8 @@ namespace Depthbridge.Tests
 
         private static Reply Open(string header, params byte[][] payloads)
         {
-            var frames = new List<byte[]> { BridgeProtocol.Prefix(MessageKind.Infer), BridgeProtocol.IdBytes(1), Encoding.UTF8.GetBytes(header) };
+            var frames = new List<byte[]> { BridgeProtocol.Prefix(MessageKind.Infer), BridgeProtocol.IdBytes(1) };
+            frames.Add(Encoding.UTF8.GetBytes(header));
             frames.AddRange(payloads);
             return Reply.Open(frames);
         }

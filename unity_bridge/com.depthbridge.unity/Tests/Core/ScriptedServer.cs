@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Text;
 using System.Threading;
 
 namespace Depthbridge.Tests
 {
-    /// <summary>A server in this process whose behaviour a test writes; it is reached through transports that copy frames between threads.</summary>
+    /// <summary>
+    /// A server in this process whose behaviour a test writes; it is reached through transports that copy frames between threads.
+    /// </summary>
     internal sealed class ScriptedServer
     {
         private readonly List<ScriptedTransport> _connections = new List<ScriptedTransport>();
@@ -15,7 +16,7 @@ namespace Depthbridge.Tests
         internal ScriptedServer()
         {
             Hello = (connection, id) => connection.Post(MessageKind.Hello, id, HelloHeader(4, 1 << 20));
-            Infer = (connection, id, frames) => connection.Post(MessageKind.Infer, id, AnswerHeader(frames));
+            Infer = (connection, id, frames) => connection.Answer(id, frames);
             Other = (connection, kind, id) => connection.Post(kind, id, "{\"status\":\"ok\",\"state\":\"unknown\"}");
             Connecting = connection => { };
         }
@@ -53,16 +54,24 @@ namespace Depthbridge.Tests
 
         internal static string HelloHeader(int maxInFlight, long maxMessageBytes)
         {
-            return "{\"status\":\"ok\",\"server\":\"depthbridge\",\"server_version\":\"9.8.7\",\"protocol\":\"0.3\",\"model\":\"scripted\",\"kind\":\"metric\"," +
-                "\"needs_camera\":false,\"capabilities\":[\"raw_image\"],\"max_in_flight\":" + maxInFlight + ",\"max_header_bytes\":1048576," +
-                "\"max_message_bytes\":" + maxMessageBytes.ToString(CultureInfo.InvariantCulture) + ",\"max_pixels\":1000000,\"max_objects\":4096}";
+            return new JsonWriter().BeginObject()
+                .Name("status").Value("ok").Name("server").Value("depthbridge").Name("server_version").Value("9.8.7")
+                .Name("protocol").Value("0.3").Name("model").Value("scripted").Name("kind").Value("metric")
+                .Name("needs_camera").Value(false).Name("capabilities").BeginArray().Value("raw_image").EndArray()
+                .Name("max_in_flight").Value(maxInFlight).Name("max_header_bytes").Value(1048576)
+                .Name("max_message_bytes").Value(maxMessageBytes).Name("max_pixels").Value(1000000).Name("max_objects").Value(4096)
+                .EndObject().ToString();
         }
 
         /// <summary>An answer whose width is what the first four bytes of the image say: whose answer it is.</summary>
         internal static string AnswerHeader(IList<byte[]> frames)
         {
-            return "{\"status\":\"ok\",\"timing_ms\":{},\"result\":{\"model\":\"scripted\",\"kind\":\"metric\",\"unit\":\"m\",\"camera_source\":\"none\",\"width\":" +
-                BitConverter.ToInt32(frames[3], 0) + ",\"height\":1,\"objects\":[]}}";
+            return new JsonWriter().BeginObject()
+                .Name("status").Value("ok").Name("timing_ms").BeginObject().EndObject()
+                .Name("result").BeginObject().Name("model").Value("scripted").Name("kind").Value("metric").Name("unit").Value("m")
+                .Name("camera_source").Value("none").Name("width").Value(BitConverter.ToInt32(frames[3], 0)).Name("height").Value(1)
+                .Name("objects").BeginArray().EndArray().EndObject()
+                .EndObject().ToString();
         }
 
         internal static string ErrorHeader(string code)
@@ -112,6 +121,12 @@ namespace Depthbridge.Tests
         internal void Post(MessageKind kind, ulong id, string header)
         {
             Post(new List<byte[]> { BridgeProtocol.Prefix(kind), BridgeProtocol.IdBytes(id), Encoding.UTF8.GetBytes(header) });
+        }
+
+        /// <summary>The answer to a frame.</summary>
+        internal void Answer(ulong id, IList<byte[]> frames)
+        {
+            Post(MessageKind.Infer, id, ScriptedServer.AnswerHeader(frames));
         }
 
         internal void Post(IList<byte[]> frames)

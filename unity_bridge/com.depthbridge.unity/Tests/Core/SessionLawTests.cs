@@ -224,7 +224,7 @@ namespace Depthbridge.Tests
             Thread.Sleep(_random.Next(80));
             var clock = Stopwatch.StartNew();
             _session.Stop();
-            Assert.That(clock.ElapsedMilliseconds, Is.LessThan(2000));
+            Assert.That(clock.ElapsedMilliseconds, Is.LessThan(5000));
             WaitForReleases();
             playing = false;
             taker.Join();

@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Text;
 using System.Threading;
 using NUnit.Framework;
 
@@ -50,7 +51,8 @@ namespace Depthbridge.Tests
             WaitEnds(2);
             Wait(() => released == 2, "second release");
             var counters = _session.Counters;
-            Assert.That(new[] { counters.Submitted, counters.Sent, counters.Answered, counters.Failed }, Is.EqualTo(new long[] { 2, 2, 2, 0 }));
+            var counted = new[] { counters.Submitted, counters.Sent, counters.Answered, counters.Failed };
+            Assert.That(counted, Is.EqualTo(new long[] { 2, 2, 2, 0 }));
         }
 
         [Test]
@@ -70,7 +72,7 @@ namespace Depthbridge.Tests
         {
             var held = new List<Action>();
             _server.Hello = (connection, id) => connection.Post(MessageKind.Hello, id, ScriptedServer.HelloHeader(1, 1 << 20));
-            _server.Infer = (connection, id, frames) => Hold(held, () => connection.Post(MessageKind.Infer, id, ScriptedServer.AnswerHeader(frames)));
+            _server.Infer = (connection, id, frames) => Hold(held, () => connection.Answer(id, frames));
             Start(FlowMode.LatestWins);
             WaitState(SessionState.Ready);
             _session.Submit(ScriptedServer.Frame(1));
@@ -114,7 +116,7 @@ namespace Depthbridge.Tests
         public void AnswersInAnyOrderComeToTheirOwnFrames()
         {
             var held = new List<Action>();
-            _server.Infer = (connection, id, frames) => Hold(held, () => connection.Post(MessageKind.Infer, id, ScriptedServer.AnswerHeader(frames)));
+            _server.Infer = (connection, id, frames) => Hold(held, () => connection.Answer(id, frames));
             Start(FlowMode.Lossless);
             Submit(4);
             Wait(() => Count(held) == 4, "all at the server");
@@ -181,7 +183,7 @@ namespace Depthbridge.Tests
             _server.Infer = (connection, id, frames) =>
             {
                 sent.Add(id);
-                Hold(late, () => connection.Post(MessageKind.Infer, id, ScriptedServer.AnswerHeader(frames)));
+                Hold(late, () => connection.Answer(id, frames));
             };
             _server.Other = (connection, kind, id) =>
             {
@@ -343,7 +345,8 @@ namespace Depthbridge.Tests
             {
                 var prefix = BridgeProtocol.Prefix(MessageKind.Hello);
                 prefix[5] = 9;
-                connection.Post(new List<byte[]> { prefix, BridgeProtocol.IdBytes(id), System.Text.Encoding.UTF8.GetBytes(ScriptedServer.ErrorHeader("unsupported_version")) });
+                var header = Encoding.UTF8.GetBytes(ScriptedServer.ErrorHeader("unsupported_version"));
+                connection.Post(new List<byte[]> { prefix, BridgeProtocol.IdBytes(id), header });
             };
             Start(FlowMode.Lossless);
             var waiting = _session.Submit(ScriptedServer.Frame(1)) == SubmitOutcome.Queued;
@@ -379,7 +382,8 @@ namespace Depthbridge.Tests
         public void AHelloThatIsNoneIsTriedAgain(string header)
         {
             var tries = 0;
-            _server.Hello = (connection, id) => connection.Post(MessageKind.Hello, id, ++tries < 3 ? header : ScriptedServer.HelloHeader(1, 1000));
+            var good = ScriptedServer.HelloHeader(1, 1000);
+            _server.Hello = (connection, id) => connection.Post(MessageKind.Hello, id, ++tries < 3 ? header : good);
             Start(FlowMode.LatestWins);
             WaitState(SessionState.Ready);
             Assert.That(tries, Is.EqualTo(3));
@@ -413,7 +417,8 @@ namespace Depthbridge.Tests
             Submit(3);
             open = true;
             var ends = WaitEnds(3);
-            Assert.That(ends.ConvertAll(end => end.Kind + " " + end.Request.FrameId), Is.EqualTo(new[] { "Dropped 1", "Dropped 2", "Answered 3" }));
+            var told = ends.ConvertAll(end => end.Kind + " " + end.Request.FrameId);
+            Assert.That(told, Is.EqualTo(new[] { "Dropped 1", "Dropped 2", "Answered 3" }));
         }
 
         [TestCase(FlowMode.Lossless)]
@@ -428,7 +433,8 @@ namespace Depthbridge.Tests
                 _server.Connecting = connection => Reach(phase == "connecting", ref reached, connection.BlockUntilClosed);
                 var hello = _server.Hello;
                 _server.Hello = (connection, id) => Reach(phase == "hello", ref reached, () => { }, () => hello(connection, id));
-                _server.Infer = (connection, id, frames) => Reach(phase == "sending", ref reached, connection.BlockUntilClosed, () => reached = true);
+                _server.Infer = (connection, id, frames) =>
+                    Reach(phase == "sending", ref reached, connection.BlockUntilClosed, () => reached = true);
                 if (phase == "backing off")
                 {
                     _options.ReconnectMinMs = _options.ReconnectMaxMs = 60000;
@@ -446,13 +452,14 @@ namespace Depthbridge.Tests
                 }
                 var clock = Stopwatch.StartNew();
                 _session.Stop();
-                Assert.That(clock.ElapsedMilliseconds, Is.LessThan(2000), phase);
+                Assert.That(clock.ElapsedMilliseconds, Is.LessThan(5000), phase);
                 Assert.That(_session.State, Is.EqualTo(SessionState.Stopped), phase);
                 Drain();
                 var ends = Ends();
                 Assert.That(ends.Count, Is.EqualTo(phase == "idle" ? 0 : 3), phase);
-                Assert.That(ends.TrueForAll(end => end.Kind == SessionEventKind.Dropped || end.Error.Code == BridgeError.Stopped), Is.True, phase);
                 Assert.That(released, Is.EqualTo(ends.Count), phase);
+                ends.RemoveAll(end => end.Kind == SessionEventKind.Dropped);
+                Assert.That(ends.TrueForAll(end => end.Error.Code == BridgeError.Stopped), Is.True, phase);
                 Assert.That(new List<ScriptedTransport>(_server.Connections).TrueForAll(c => c.IsClosed), Is.True, phase);
                 Assert.That(_events[_events.Count - 1].State, Is.EqualTo(SessionState.Stopped), phase);
                 Assert.That(_session.Submit(ScriptedServer.Frame(9)), Is.EqualTo(SubmitOutcome.Stopped));
@@ -586,7 +593,8 @@ namespace Depthbridge.Tests
         {
             for (var number = 1; number <= count; number++)
             {
-                Assert.That(_session.Submit(ScriptedServer.Frame(number, release)), Is.EqualTo(SubmitOutcome.Queued).Or.EqualTo(SubmitOutcome.ReplacedOlder));
+                var outcome = _session.Submit(ScriptedServer.Frame(number, release));
+                Assert.That(outcome, Is.EqualTo(SubmitOutcome.Queued).Or.EqualTo(SubmitOutcome.ReplacedOlder));
             }
         }
 

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Depthbridge
 {
-    /// <summary>A point or direction: in the camera's frame x right, y down, z forward, or in the world of the extrinsics that were sent.</summary>
+    /// <summary>
+    /// A point or direction: in the camera's frame x right, y down, z forward, or in the world of the extrinsics that were sent.
+    /// </summary>
     public struct Point3
     {
         /// <summary>A point.</summary>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Depthbridge
 {
-    /// <summary>How a physical camera's sensor is fitted to an image of another aspect. Numbers as in UnityEngine.Camera.GateFitMode.</summary>
+    /// <summary>
+    /// How a physical camera's sensor is fitted to an image of another aspect. Numbers as in UnityEngine.Camera.GateFitMode.
+    /// </summary>
     public enum GateFit
     {
         /// <summary>The sensor is stretched: fx and fy differ.</summary>

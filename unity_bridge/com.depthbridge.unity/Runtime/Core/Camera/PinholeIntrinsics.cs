@@ -63,7 +63,8 @@ namespace Depthbridge
         /// <summary>
         /// From a projection matrix in OpenGL's convention, which is Unity's on every platform: give
         /// Camera.nonJitteredProjectionMatrix (projectionMatrix moves with temporal antialiasing), never
-        /// GL.GetGPUProjectionMatrix. Field of view, aspect, physical cameras with any gate fit, lens shift and off-centre frusta are all in it.
+        /// GL.GetGPUProjectionMatrix. Field of view, aspect, physical cameras with any gate fit, lens shift and off-centre frusta are all
+        /// in it.
         /// </summary>
         /// <remarks>fx = P00 w/2, fy = P11 h/2, cx = w/2 (1 - P02), cy = h/2 (1 + P12): a point (x, y, -z) in view space lies at
         /// P00 x/z - P02 in clip space, which spans the image from -1 to 1, up.</remarks>
@@ -175,7 +176,8 @@ namespace Depthbridge
         {
             if (p == null || p.Length != 16)
             {
-                throw new IntrinsicsException("A projection matrix has 16 numbers, row by row; " + (p == null ? 0 : p.Length) + " were given.");
+                var count = p == null ? 0 : p.Length;
+                throw new IntrinsicsException("A projection matrix has 16 numbers, row by row; " + count + " were given.");
             }
             foreach (var value in p)
             {
@@ -190,15 +192,15 @@ namespace Depthbridge
             if (Math.Abs(p[12]) > Rounding * w || Math.Abs(p[13]) > Rounding * w || Math.Abs(p[15]) > Rounding * w || !(p[14] < 0))
             {
                 throw new IntrinsicsException(
-                    "The last row of the projection matrix is (" + Text(p[12]) + ", " + Text(p[13]) + ", " + Text(p[14]) + ", " + Text(p[15]) +
-                    ") and that of a perspective camera (0, 0, -1, 0); give Camera.nonJitteredProjectionMatrix.");
+                    "The last row of the projection matrix is (" + Text(p[12]) + ", " + Text(p[13]) + ", " + Text(p[14]) + ", " +
+                    Text(p[15]) + ") and that of a perspective camera (0, 0, -1, 0); give Camera.nonJitteredProjectionMatrix.");
             }
             var limit = Rounding * Math.Max(Math.Abs(p[0]), Math.Abs(p[5]));
             if (Math.Abs(p[1]) > limit || Math.Abs(p[4]) > limit || Math.Abs(p[3]) > limit || Math.Abs(p[7]) > limit)
             {
                 throw new IntrinsicsException(
-                    "The projection matrix is skewed or shifted (P01 " + Text(p[1]) + ", P10 " + Text(p[4]) + ", P03 " + Text(p[3]) + ", P13 " +
-                    Text(p[7]) + "); a pinhole camera has 0 there.");
+                    "The projection matrix is skewed or shifted (P01 " + Text(p[1]) + ", P10 " + Text(p[4]) + ", P03 " + Text(p[3]) +
+                    ", P13 " + Text(p[7]) + "); a pinhole camera has 0 there.");
             }
         }
 

@@ -3,22 +3,25 @@ using System;
 
 namespace Depthbridge
 {
-    /// <summary>The pose of a camera as the protocol has it: world to camera, x right, y down, z forward, three rows of four, metres.</summary>
+    /// <summary>
+    /// The pose of a camera as the protocol has it: world to camera, x right, y down, z forward, three rows of four, metres.
+    /// </summary>
     public static class WorldToCamera
     {
         /// <summary>
-        /// From Camera.worldToCameraMatrix, whose camera looks along -z with y up: diag(1, -1, -1) times it. Unity's world is left-handed, so
-        /// the determinant of the result is -1; the server answers world positions in that same world.
+        /// From Camera.worldToCameraMatrix, whose camera looks along -z with y up: diag(1, -1, -1) times it. Unity's world is left-handed,
+        /// so the determinant of the result is -1; the server answers world positions in that same world.
         /// </summary>
         /// <param name="rowMajor16">The matrix, row by row.</param>
         /// <param name="metersPerUnit">How long one unit of the scene is.</param>
-        /// <returns>12 numbers, row by row; world positions that come back are in metres: divide them by <paramref name="metersPerUnit"/>.</returns>
+        /// <returns>12 numbers, row by row. World positions that come back are in metres, not in units of the scene.</returns>
         /// <exception cref="IntrinsicsException">Not a rigid pose.</exception>
         public static double[] FromUnity(double[] rowMajor16, double metersPerUnit = 1)
         {
             if (rowMajor16 == null || rowMajor16.Length != 16 || !(metersPerUnit > 0) || double.IsInfinity(metersPerUnit))
             {
-                throw new IntrinsicsException("A camera's pose is a matrix of 16 numbers, row by row, and a positive number of metres per unit.");
+                throw new IntrinsicsException(
+                    "A camera's pose is a matrix of 16 numbers, row by row, and a positive number of metres per unit.");
             }
             var pose = new double[12];
             for (var i = 0; i < 12; i++)
@@ -36,7 +39,8 @@ namespace Depthbridge
         {
             if (pose == null || pose.Length != 12)
             {
-                throw new IntrinsicsException("Extrinsics are three rows of four numbers; " + (pose == null ? 0 : pose.Length) + " were given.");
+                var count = pose == null ? 0 : pose.Length;
+                throw new IntrinsicsException("Extrinsics are three rows of four numbers; " + count + " were given.");
             }
             foreach (var value in pose)
             {

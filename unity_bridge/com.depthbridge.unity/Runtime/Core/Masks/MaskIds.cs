@@ -121,7 +121,7 @@ namespace Depthbridge
             if (_keys.Count >= Largest)
             {
                 throw new DepthbridgeException(
-                    "All " + Largest + " mask ids are in use; mark fewer objects, give parts of one object one id, or start a new session.");
+                    "All " + Largest + " mask ids are in use; mark fewer objects, give parts of one object one id, or start anew.");
             }
             _keys.Add(key);
             return _keys.Count;

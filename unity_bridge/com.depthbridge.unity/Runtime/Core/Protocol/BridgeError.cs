@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System;
+
 namespace Depthbridge
 {
     /// <summary>Why a request or a connection failed: the server's own code and sentence, or one of the codes below.</summary>
@@ -45,6 +47,11 @@ namespace Depthbridge
         internal static BridgeError OfStop()
         {
             return new BridgeError(Stopped, "The session was stopped.", true);
+        }
+
+        internal static BridgeError OfException(string what, Exception error)
+        {
+            return new BridgeError(ClientFault, what + " failed with " + error.GetType().Name + ": " + error.Message, true);
         }
 
         /// <summary>Code and sentence.</summary>

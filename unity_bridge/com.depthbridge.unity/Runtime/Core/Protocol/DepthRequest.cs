@@ -5,8 +5,8 @@ using System.Collections.Generic;
 namespace Depthbridge
 {
     /// <summary>
-    /// One frame to be measured. From an accepted <see cref="BridgeSession.Submit"/> until <see cref="Release"/> is called it belongs to the
-    /// session: change nothing in it, nor in its buffers.
+    /// One frame to be measured. From an accepted <see cref="BridgeSession.Submit"/> until <see cref="Release"/> is called it belongs to
+    /// the session: change nothing in it, nor in its buffers.
     /// </summary>
     public sealed class DepthRequest
     {
@@ -27,7 +27,9 @@ namespace Depthbridge
         /// <summary>Of the upright picture; null only for models that have metres without it.</summary>
         public PinholeIntrinsics Camera { get; set; }
 
-        /// <summary>12 numbers, world to camera (see <see cref="WorldToCamera"/>), metres; null: no world positions in the answer.</summary>
+        /// <summary>
+        /// 12 numbers, world to camera (see <see cref="WorldToCamera"/>), metres; null: no world positions in the answer.
+        /// </summary>
         public double[] Extrinsics { get; set; }
 
         /// <summary>The objects to measure; null: each value in the mask.</summary>
@@ -52,8 +54,8 @@ namespace Depthbridge
         public string Model { get; set; }
 
         /// <summary>
-        /// Called exactly once for each accepted request, when the session is done with its buffers: after sending, or, where it may be sent
-        /// again (lossless), after its end; before or after its event. On any thread. Not called when Submit did not accept it.
+        /// Called exactly once for each accepted request, when the session is done with its buffers: after sending, or, where it may be
+        /// sent again (lossless), after its end; before or after its event. On any thread. Not called when Submit did not accept it.
         /// </summary>
         public Action Release { get; set; }
 

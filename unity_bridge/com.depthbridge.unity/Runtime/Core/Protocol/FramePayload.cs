@@ -36,16 +36,15 @@ namespace Depthbridge
         /// <summary>Raw RGBA, 4 bytes a pixel, as Unity reads a frame back: lower row first.</summary>
         public static FramePayload Rgba(byte[] pixels, int width, int height, RowOrigin origin = RowOrigin.BottomLeft)
         {
-            return new FramePayload { Width = width, Height = height, Origin = origin, Bytes = new ArraySegment<byte>(pixels, 0, 4 * width * height) };
+            var bytes = new ArraySegment<byte>(pixels, 0, 4 * width * height);
+            return new FramePayload { Width = width, Height = height, Origin = origin, Bytes = bytes };
         }
 
         /// <summary>Ids of 16 bits, low byte first, as an RG16 target is read back: lower row first.</summary>
         public static FramePayload Mask16(byte[] ids, int width, int height, RowOrigin origin = RowOrigin.BottomLeft)
         {
-            return new FramePayload
-            {
-                DType = "u16", Channels = 1, Width = width, Height = height, Origin = origin, Bytes = new ArraySegment<byte>(ids, 0, 2 * width * height)
-            };
+            var bytes = new ArraySegment<byte>(ids, 0, 2 * width * height);
+            return new FramePayload { DType = "u16", Channels = 1, Width = width, Height = height, Origin = origin, Bytes = bytes };
         }
 
         /// <summary>What is wrong with it as an image or as a mask, in one sentence; null when nothing is.</summary>
@@ -61,14 +60,15 @@ namespace Depthbridge
             }
             if (Encoding != "raw")
             {
-                var known = Encoding == "png" || (Encoding == "jpeg" && name == "image");
-                return known ? null : "The " + name + " is encoded as '" + Encoding + "'; send raw or png" + (name == "image" ? " or jpeg." : ".");
+                var isImage = name == "image";
+                var known = Encoding == "png" || (Encoding == "jpeg" && isImage);
+                return known ? null : "The " + name + " is encoded as '" + Encoding + "'; send raw" + (isImage ? ", png or jpeg." : " or png.");
             }
             var needed = (long)Width * Height * Channels * BytesPerChannel();
             if (needed != Bytes.Count)
             {
-                return "The " + name + " has " + Bytes.Count + " bytes, and " + Width + "x" + Height + " pixels of " + Channels + " " + DType +
-                    " need " + needed + ".";
+                return "The " + name + " has " + Bytes.Count + " bytes, and " + Width + "x" + Height + " pixels of " + Channels + " " +
+                    DType + " need " + needed + ".";
             }
             return null;
         }

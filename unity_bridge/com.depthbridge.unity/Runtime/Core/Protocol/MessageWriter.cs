@@ -89,10 +89,7 @@ namespace Depthbridge
                 header.Name("extrinsics").BeginArray();
                 for (var row = 0; row < 3; row++)
                 {
-                    header.Values(new[]
-                    {
-                        request.Extrinsics[4 * row], request.Extrinsics[4 * row + 1], request.Extrinsics[4 * row + 2], request.Extrinsics[4 * row + 3]
-                    });
+                    header.Values(new ArraySegment<double>(request.Extrinsics, 4 * row, 4));
                 }
                 header.EndArray();
             }

@@ -116,15 +116,15 @@ namespace Depthbridge
             var name = description.Need("name").AsText();
             if (description.Need("dtype").AsText() != dtype || description.Need("origin").AsText() != "top_left")
             {
-                throw new JsonException("The layer '" + name + "' is " + description.ToString() + ", and " + dtype + " from the top left is read here.");
+                throw new JsonException("The layer '" + name + "' is " + description + ", and " + dtype + " from the top left is read here.");
             }
             var width = description.Need("width").AsInt();
             var height = description.Need("height").AsInt();
             if (width != answer.Width || height != answer.Height || (long)width * height * bytesPerPixel != bytes.Length)
             {
                 throw new JsonException(
-                    "The layer '" + name + "' is " + width + "x" + height + " in " + bytes.Length + " bytes, and the picture " + answer.Width + "x" +
-                    answer.Height + ".");
+                    "The layer '" + name + "' is " + width + "x" + height + " in " + bytes.Length + " bytes, and the picture " +
+                    answer.Width + "x" + answer.Height + ".");
             }
         }
     }

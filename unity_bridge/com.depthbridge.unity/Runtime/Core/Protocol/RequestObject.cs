@@ -7,7 +7,9 @@ namespace Depthbridge
         /// <summary>The object's value in the mask, 1 or more. In a colour-coded mask: the id that the answer gets.</summary>
         public int MaskValue { get; set; }
 
-        /// <summary>In a colour-coded mask the colour, 3 or 4 numbers, in all objects of a frame alike; null: MaskIds.ToColour of the mask value.</summary>
+        /// <summary>
+        /// In a colour-coded mask the colour, 3 or 4 numbers, in all objects of a frame alike; null: MaskIds.ToColour of the mask value.
+        /// </summary>
         public byte[] Colour { get; set; }
 
         /// <summary>What the answer calls it; null: the mask value.</summary>

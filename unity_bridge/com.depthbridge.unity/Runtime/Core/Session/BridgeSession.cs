@@ -4,12 +4,12 @@ using System;
 namespace Depthbridge
 {
     /// <summary>
-    /// Frames to a server and distances back, in threads of its own: connects, and connects again, keeps to the server's limits, and ends every
-    /// accepted request in exactly one of Answered, Failed and Dropped.
+    /// Frames to a server and distances back, in threads of its own: connects, and connects again, keeps to the server's limits, and ends
+    /// every accepted request in exactly one of Answered, Failed and Dropped.
     /// </summary>
     /// <remarks>
-    /// Start, Stop, Submit and the properties may be used from any thread; <see cref="TryTake"/> hands out what happened, in order, wherever it
-    /// is called: in Unity in Update. Nothing here is static, and nothing is left after <see cref="Stop"/>.
+    /// Start, Stop, Submit and the properties may be used from any thread; <see cref="TryTake"/> hands out what happened, in order,
+    /// wherever it is called: in Unity in Update. Nothing here is static, and nothing is left after <see cref="Stop"/>.
     /// </remarks>
     public sealed class BridgeSession : IDisposable
     {
@@ -87,8 +87,8 @@ namespace Depthbridge
         }
 
         /// <summary>
-        /// Ends all requests with the error "stopped", tells the server, closes the connection and waits for the threads, at most 2 s in all.
-        /// May be called again, and from any thread; Start may follow.
+        /// Ends all requests with the error "stopped", tells the server, closes the connection and waits for the threads, at most 2 s in
+        /// all. May be called again, and from any thread; Start may follow.
         /// </summary>
         public void Stop()
         {

@@ -38,7 +38,9 @@ namespace Depthbridge
     /// <summary>Tries once whether a server can be reached, for an Editor's button.</summary>
     public static class ConnectionTest
     {
-        /// <summary>Blocks for at most about three times ConnectTimeoutMs: call it from a thread that may wait. Never throws for what it finds.</summary>
+        /// <summary>
+        /// Blocks for at most about three times ConnectTimeoutMs: call it from a thread that may wait. Never throws for what it finds.
+        /// </summary>
         public static ConnectionReport Run(SessionOptions options, Func<ITransport> makeTransport = null)
         {
             if (options == null)
@@ -67,16 +69,17 @@ namespace Depthbridge
                 var roundTripMs = clock.Elapsed.TotalMilliseconds;
                 if (reply == null)
                 {
-                    return Failed(server, new BridgeError(BridgeError.Timeout, "The server said hello and then nothing more; try again.", true));
+                    const string sentence = "The server said hello and then nothing more; try again.";
+                    return Failed(server, new BridgeError(BridgeError.Timeout, sentence, true));
                 }
                 var error = Reply.ErrorOf(reply.ReadHeader());
                 if (error != null)
                 {
                     return Failed(server, error);
                 }
-                var sentence = "Connected to " + options.Endpoint + ": " + server.Model + " (" + server.Kind + "), depthbridge " +
+                var found = "Connected to " + options.Endpoint + ": " + server.Model + " (" + server.Kind + "), depthbridge " +
                     server.ServerVersion + ", " + roundTripMs.ToString("0.0", CultureInfo.InvariantCulture) + " ms.";
-                return new ConnectionReport(server, null, roundTripMs, sentence);
+                return new ConnectionReport(server, null, roundTripMs, found);
             }
             catch (TransportException error)
             {

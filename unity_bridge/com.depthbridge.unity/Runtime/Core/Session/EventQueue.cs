@@ -3,7 +3,9 @@ using System.Collections.Generic;
 
 namespace Depthbridge
 {
-    /// <summary>What waits for the consumer's thread. Requests' ends are never lost; of changes of state only the last few are kept.</summary>
+    /// <summary>
+    /// What waits for the consumer's thread. Requests' ends are never lost; of changes of state only the last few are kept.
+    /// </summary>
     internal sealed class EventQueue
     {
         private const int MaxStates = 16;

@@ -35,7 +35,8 @@ namespace Depthbridge
             }
             catch (TransportException error)
             {
-                return new Handshake(null, new BridgeError(BridgeError.NoServer, error.Message, true), error.Failure == TransportFailure.BadEndpoint);
+                var isFinal = error.Failure == TransportFailure.BadEndpoint;
+                return new Handshake(null, new BridgeError(BridgeError.NoServer, error.Message, !isFinal), isFinal);
             }
             catch (JsonException error)
             {
@@ -82,7 +83,7 @@ namespace Depthbridge
                     : "The server at " + options.Endpoint + " does not accept this token; enter the one from its token file.";
                 return new Handshake(null, new BridgeError(error.Code, sentence, false), true);
             }
-            return new Handshake(null, new BridgeError(error.Code, "The server at " + options.Endpoint + " says: " + error.Message, error.Retryable), false);
+            return Fail(error.Code, "The server at " + options.Endpoint + " says: " + error.Message);
         }
 
         private static BridgeError Mismatch(Reply reply, SessionOptions options)

@@ -248,7 +248,7 @@ namespace Depthbridge
             }
             catch (Exception error)
             {
-                Lose(new BridgeError(BridgeError.ClientFault, "Receiving failed with " + error.GetType().Name + ": " + error.Message, true));
+                Lose(BridgeError.OfException("Receiving", error));
             }
         }
 
@@ -289,7 +289,7 @@ namespace Depthbridge
             catch (Exception problem)
             {
                 error = new BridgeError(
-                    BridgeError.BadAnswer, "The answer of the server at " + _options.Endpoint + " cannot be read: " + problem.Message, false);
+                    BridgeError.BadAnswer, "What the server at " + _options.Endpoint + " answers cannot be read: " + problem.Message, false);
             }
             if (error != null)
             {
@@ -315,8 +315,8 @@ namespace Depthbridge
                 }
                 if (_askedAtMs > 0 && _log.NowMs - _askedAtMs > Math.Max(1000, _options.ConnectTimeoutMs))
                 {
-                    Lose(new BridgeError(
-                        BridgeError.ConnectionLost, "The server at " + _options.Endpoint + " has stopped answering; the connection is dropped.", true));
+                    var sentence = "The server at " + _options.Endpoint + " has stopped answering; the connection is dropped.";
+                    Lose(new BridgeError(BridgeError.ConnectionLost, sentence, true));
                 }
             }
         }

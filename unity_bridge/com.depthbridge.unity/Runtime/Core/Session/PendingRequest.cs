@@ -3,7 +3,9 @@ using System;
 
 namespace Depthbridge
 {
-    /// <summary>One submission of a request, from Submit to its one event and its one Release. Fields are guarded by the book's lock.</summary>
+    /// <summary>
+    /// One submission of a request, from Submit to its one event and its one Release. Fields are guarded by the book's lock.
+    /// </summary>
     internal sealed class PendingRequest
     {
         private Action _release;

@@ -71,7 +71,8 @@ namespace Depthbridge
                 }
                 if (!request.TryTakeInUse())
                 {
-                    throw new InvalidOperationException("This request is in a session already; submit it again after its end, or make a new one.");
+                    throw new InvalidOperationException(
+                        "This request is in a session already; submit it again after its end, or make a new one.");
                 }
                 if (!Lossless && _waiting.Count > 0)
                 {
@@ -89,7 +90,9 @@ namespace Depthbridge
             return outcome;
         }
 
-        /// <summary>The next request to send, now under way and with a new id; null when none may be sent now. Call under the lock.</summary>
+        /// <summary>
+        /// The next request to send, now under way and with a new id; null when none may be sent now. Call under the lock.
+        /// </summary>
         internal PendingRequest Next(double nowMs)
         {
             if (_server == null || _waiting.Count == 0 || nowMs < _pausedUntilMs || _underWay.Count >= Credit())
@@ -105,7 +108,9 @@ namespace Depthbridge
             return next;
         }
 
-        /// <summary>When <see cref="Next"/> may have something that it has not now; null: at the next change. Call under the lock.</summary>
+        /// <summary>
+        /// When <see cref="Next"/> may have something that it has not now; null: at the next change. Call under the lock.
+        /// </summary>
         internal double? PausedUntilMs
         {
             get { return _waiting.Count > 0 && _pausedUntilMs > 0 ? _pausedUntilMs : (double?)null; }
@@ -311,7 +316,7 @@ namespace Depthbridge
                 {
                     _log.Events.Add(new SessionEvent(SessionEventKind.StateChanged)
                     {
-                        Error = new BridgeError(BridgeError.ClientFault, "A request's Release threw " + error.GetType().Name + ": " + error.Message, false)
+                        Error = BridgeError.OfException("A request's Release", error)
                     });
                 }
             }

@@ -103,7 +103,7 @@ namespace Depthbridge
             }
             catch (Exception problem)
             {
-                Book.Close(new BridgeError(BridgeError.ClientFault, "The session failed with " + problem.GetType().Name + ": " + problem.Message, false));
+                Book.Close(BridgeError.OfException("The session", problem));
             }
             finally
             {
@@ -138,7 +138,7 @@ namespace Depthbridge
             }
             catch (Exception problem)
             {
-                error = new BridgeError(BridgeError.ClientFault, "The connection failed with " + problem.GetType().Name + ": " + problem.Message, true);
+                error = BridgeError.OfException("The connection", problem);
             }
             CloseTransport();
             Book.Lost(_stopping ? BridgeError.OfStop() : error);
@@ -200,8 +200,8 @@ namespace Depthbridge
             }
             var pause = Math.Min(_options.ReconnectMaxMs, _options.ReconnectMinMs * Math.Pow(2, Math.Min(_failures++, 20)));
             pause *= 0.5 + 0.5 * _jitter.NextDouble(); // many clients of one server do not come back all at once
-            var text = error.Message + " Trying again in " + (Math.Ceiling(pause / 100) / 10).ToString("0.0", CultureInfo.InvariantCulture) + " s.";
-            SetState(SessionState.Waiting, text, error);
+            var seconds = (Math.Ceiling(pause / 100) / 10).ToString("0.0", CultureInfo.InvariantCulture);
+            SetState(SessionState.Waiting, error.Message + " Trying again in " + seconds + " s.", error);
             var until = _log.NowMs + pause;
             lock (_gate)
             {
