@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -138,6 +139,21 @@ def test_a_report_can_be_asked_for_later(tmp_path, metric_model):
     done = run(capture, "--out", tmp_path / "out", "--model", metric_model, "--report")
     assert done.returncode == 2 and "report.html: it exists already" in done.stderr
     assert (tmp_path / "out" / "report.html").read_text() == "mine"
+
+
+def test_the_bar_shows_names_as_they_are():
+    from rich.console import Console
+
+    from depthbridge.cli.annotate import _Watch
+    from depthbridge.unity_bridge.captures.measured import FrameOutcome
+
+    screen = io.StringIO()
+    watch = _Watch(Console(file=screen, force_terminal=True, width=120, highlight=False), 2)
+    with watch.bar:
+        watch.see(FrameOutcome("[red]a[/bold].png"))
+        watch.bar.refresh()
+        watch.see(FrameOutcome("[b].png", error="no [/b]"))
+    assert "[red]a[/bold].png" in screen.getvalue() and "[b].png: no [/b]" in screen.getvalue()
 
 
 def test_names_that_look_like_markup_are_names(tmp_path, metric_model):
