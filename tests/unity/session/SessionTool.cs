@@ -74,7 +74,7 @@ internal static class SessionTool
     {
         var counters = session.Counters;
         w.Name("reply").Value("state").Name("state").Value(session.State.ToString()).Name("status").Value(session.Status);
-        w.Name("threads").Value(Directory.GetDirectories("/proc/self/task").Length);
+        w.Name("threads").Value(Threads());
         w.Name("submitted").Value(counters.Submitted).Name("sent").Value(counters.Sent).Name("answered").Value(counters.Answered);
         w.Name("failed").Value(counters.Failed).Name("timed_out").Value(counters.TimedOut).Name("dropped").Value(counters.Dropped);
         w.Name("stale").Value(counters.Stale).Name("reconnects").Value(counters.Reconnects);
@@ -87,6 +87,24 @@ internal static class SessionTool
             }
         }
         w.EndObject();
+    }
+
+    /// <summary>How many threads of the package's there are; by name, as mono has some of its own that come and go.</summary>
+    private static int Threads()
+    {
+        var count = 0;
+        foreach (var task in Directory.GetDirectories("/proc/self/task"))
+        {
+            try
+            {
+                count += File.ReadAllText(Path.Combine(task, "comm")).StartsWith("Depthbridge", StringComparison.Ordinal) ? 1 : 0;
+            }
+            catch (IOException)
+            {
+                continue; // it has just ended
+            }
+        }
+        return count;
     }
 
     private static SessionOptions Options(JsonValue command)
