@@ -2,6 +2,8 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Net;
+using System.Net.Sockets;
 using System.Threading;
 using NUnit.Framework;
 
@@ -49,6 +51,22 @@ namespace Depthbridge.Tests
             TcpEndpoint endpoint = TcpEndpoint.Parse(text);
             Assert.That(endpoint.Host, Is.EqualTo(host));
             Assert.That(endpoint.Address != null, Is.EqualTo(address));
+        }
+
+        [Test]
+        public void EveryAddressOfAHostIsTried()
+        {
+            using (TransportRawPeer peer = new TransportRawPeer(connection => connection.Drain()))
+            {
+                TcpEndpoint endpoint = TcpEndpoint.Parse(peer.Endpoint);
+                List<IPAddress> addresses = new List<IPAddress> { IPAddress.IPv6Loopback, IPAddress.Parse("127.0.0.2"), endpoint.Address };
+                TcpDialer dialer = new TcpDialer(endpoint, Deadline.In(PatienceMs), () => false);
+                using (Socket socket = dialer.Dial(addresses))
+                {
+                    Assert.That(((IPEndPoint)socket.RemoteEndPoint).Address, Is.EqualTo(endpoint.Address));
+                    Assert.That(socket.NoDelay, Is.True);
+                }
+            }
         }
 
         [Test]
@@ -151,6 +169,29 @@ namespace Depthbridge.Tests
                 }
             }
             Assert.That(pinged && pongs == 5, Is.True);
+        }
+
+        [Test]
+        public void NothingFollowsHalfAMessage()
+        {
+            ManualResetEvent given = new ManualResetEvent(false);
+            using (TransportRawPeer peer = new TransportRawPeer(connection =>
+            {
+                given.WaitOne(30000);
+                connection.Drain();
+            }))
+            {
+                TcpEndpoint endpoint = TcpEndpoint.Parse(peer.Endpoint);
+                TcpLink link = new TcpLink(endpoint.Text, new TcpDialer(endpoint, Deadline.In(PatienceMs), () => false).Dial());
+                ZmtpWriter writer = new ZmtpWriter(link, 200);
+                ArraySegment<byte>[] large = { new ArraySegment<byte>(new byte[50000000]) };
+                ArraySegment<byte>[] small = { new ArraySegment<byte>(new byte[10]) };
+                Assert.Throws<TransportException>(() => writer.Send(large));
+                given.Set(); // now it reads, and would take what comes for the large message's rest
+                TransportException problem = Assert.Throws<TransportException>(() => writer.Send(small));
+                Assert.That(problem.Failure, Is.EqualTo(TransportFailure.Timeout));
+                link.Close();
+            }
         }
 
         [Test]

@@ -27,7 +27,12 @@ namespace Depthbridge
         /// <summary>A connected, non-blocking socket without Nagle's delay.</summary>
         internal Socket Dial()
         {
-            List<IPAddress> addresses = Addresses();
+            return Dial(Addresses());
+        }
+
+        /// <summary>The same for addresses that are known.</summary>
+        internal Socket Dial(List<IPAddress> addresses)
+        {
             TransportException failure = null;
             for (int i = 0; i < addresses.Count; i++)
             {

@@ -27,7 +27,7 @@ namespace Depthbridge
         private readonly object _gate = new object();
         private string _endpoint = "";
         private TcpLink _link;
-        private ZmtpWriter _writer;
+        private volatile ZmtpWriter _writer;
         private Thread _reader;
         private bool _begun;
         private volatile bool _closed;

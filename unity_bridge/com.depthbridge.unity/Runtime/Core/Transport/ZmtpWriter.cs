@@ -22,6 +22,7 @@ namespace Depthbridge
         private readonly List<ArraySegment<byte>> _segments = new List<ArraySegment<byte>>();
         private readonly Queue<byte[]> _pongs = new Queue<byte[]>();
         private byte[] _scratch = new byte[1024];
+        private TransportException _broken; // half a message went out: whatever followed would be taken for the rest of it
         private ArraySegment<byte> _halfPong; // of a PONG that the system took in part: nothing may come before the rest
 
         internal ZmtpWriter(TcpLink link, int patienceMs)
@@ -36,6 +37,10 @@ namespace Depthbridge
         {
             lock (_turn)
             {
+                if (_broken != null)
+                {
+                    throw new TransportException(_broken.Failure, _broken.Message, _broken);
+                }
                 try
                 {
                     _segments.Clear();
@@ -44,6 +49,11 @@ namespace Depthbridge
                     Lay(frames);
                     _link.Write(_segments, _patienceMs);
                     _halfPong = new ArraySegment<byte>(_scratch, 0, 0);
+                }
+                catch (TransportException problem)
+                {
+                    _broken = problem;
+                    throw;
                 }
                 finally
                 {
@@ -75,7 +85,7 @@ namespace Depthbridge
             {
                 try
                 {
-                    if (!TryWritePongs())
+                    if (_broken != null || !TryWritePongs())
                     {
                         return;
                     }
