@@ -55,7 +55,9 @@ def test_other_programs_read_the_very_pixels(tool: Path, tmp_path_factory: pytes
     for kind, origin, pixels in given_pictures:
         sent = pixels if origin == "top" else pixels[::-1]
         lines.append(f"{kind} {pixels.shape[1]} {pixels.shape[0]} {origin} {base64.b64encode(sent.tobytes()).decode()}")
-    done = subprocess.run(["mono", "--debug", tool, "pictures", folder], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["mono", "--debug", tool, "pictures", folder], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
     boxes = iter(done.stdout.splitlines())
     for number, (kind, _, pixels) in enumerate(given_pictures):

@@ -44,6 +44,14 @@ def server() -> Iterator[BridgeServer]:
         yield server
 
 
+class SlowDepth(ColourDepth):
+    """Takes its time, so that a lossless client runs out of room."""
+
+    def estimate(self, image: Any, camera: Any = None, *, cancel: Any = None) -> Any:
+        threading.Event().wait(0.08)
+        return super().estimate(image, camera, cancel=cancel)
+
+
 def by_category(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     assert all(item["same"] for item in answer["objects"])
     return {item["category"]: item["json"] for item in answer["objects"]}
@@ -96,6 +104,15 @@ def test_distances_are_exact_through_the_whole_way(build: PlayBuild, server: Bri
         check_answer(answer, report["stage"])
 
 
+def test_a_frame_that_waits_keeps_its_pixels_and_arrays_are_used_again(build: PlayBuild) -> None:
+    with BridgeServer(SlowDepth(), bind=LOOPBACK, max_in_flight=1) as server:
+        report = build.play("Live", endpoint=server.endpoint, answers=20, flow="Lossless", queue=3)
+    for answer in report["answers"]:
+        check_answer(answer, report["stage"])
+    assert report["captured"] >= 20
+    assert report["arrays"] <= 3 + 3 + 2, "on their way from the card, in the queue, in work and just taken in"
+
+
 def test_labels_say_metres_at_the_objects_and_their_age_when_stale(build: PlayBuild, server: BridgeServer) -> None:
     report = build.play("Live", endpoint=server.endpoint)
     last = by_category(report["answers"][-1])
@@ -121,7 +138,7 @@ def test_a_compressed_frame_is_upright_and_measured(build: PlayBuild, server: Br
 def test_a_lost_readback_a_new_size_and_each_trigger(build: PlayBuild) -> None:
     report = build.play("Hiccups")
     assert (report["after_a_failure"], report["lost"]) == (0, 1)
-    assert report["sizes"] == "320x180:230400:115200 64x180:46080:23040"
+    assert report["sizes"] == "320x180 230400:115200 64x180 46080:23040"
     assert report["renders_in_one_frame"] == 1
     assert report["every_third_of_12"] == 4
     assert (report["under_way_at_most"], report["readbacks"]) == (3, 6)
@@ -133,6 +150,7 @@ def test_play_and_stop_fifty_times_leaves_nothing(build: PlayBuild, server: Brid
     report = build.play("Cycles", endpoint=server.endpoint, cycles=50)
     assert report["answered"] >= 10
     assert report["threads_left"] == report["render_textures_left"] == report["command_buffers_left"] == 0
+    assert 1 <= report["threads_at_most"] <= 4, "of one play; they are found by their name"
     assert report["longest_stop_s"] < 5
 
 
@@ -203,17 +221,17 @@ def check_capture(folder: Path, report: dict[str, Any], frames: int) -> None:
 
 
 def test_a_dataset_is_read_and_annotated_with_exact_distances(build: PlayBuild, tmp_path: Path) -> None:
-    report = build.play("Dataset", folder=tmp_path, frames=4)
+    report = build.play("Dataset", folder=tmp_path, frames=6, latency=7)
     folder = tmp_path / "capture"
-    assert (Path(report["finished"]), report["captured"], report["capturing"]) == (folder, 4, False)
-    assert np.diff(report["times"]) == pytest.approx([0.1] * 3), "the simulation's own steps, however long a frame takes"
+    assert (Path(report["finished"]), report["captured"], report["capturing"]) == (folder, 6, False)
+    assert np.diff(report["times"]) == pytest.approx([0.1] * 5), "the simulation's own steps, however long a frame takes"
     assert (report["capture_delta_time"], report["time_scale"]) == (0, 1), "as it was before"
-    check_capture(folder, report, 4)
+    check_capture(folder, report, 6)
     assert not list(folder.rglob("*.part"))
     with Image.open(folder / "masks" / "00000.png") as mask:
         assert mask.mode.startswith("I") and mask.info == {}
     summary = annotate_capture(folder, tmp_path / "out", ColourDepth()).to_json()
-    assert (summary["annotated"], summary["failed"], summary["objects_without_distance"]) == (4, [], 0)
+    assert (summary["annotated"], summary["failed"], summary["objects_without_distance"]) == (6, [], 0)
     assert summary["abs_rel"] < 3e-4 and summary["mask_flip_suspected"] == 0
 
 
@@ -228,14 +246,6 @@ def test_a_stop_leaves_a_folder_that_is_read_and_the_next_capture_goes_beside_it
     third = build.play("Dataset", folder=tmp_path, frames=1, overwrite="yes")
     assert Path(third["folder"]) == tmp_path / "capture"
     check_capture(tmp_path / "capture", third, 1)
-
-
-class SlowDepth(ColourDepth):
-    """Takes its time, so that a lossless client runs out of room."""
-
-    def estimate(self, image: Any, camera: Any = None, *, cancel: Any = None) -> Any:
-        threading.Event().wait(0.08)
-        return super().estimate(image, camera, cancel=cancel)
 
 
 def test_a_lossless_dataset_measures_every_frame_and_keeps_the_games_time(build: PlayBuild, tmp_path: Path) -> None:
@@ -253,7 +263,9 @@ def test_a_lossless_dataset_measures_every_frame_and_keeps_the_games_time(build:
 def test_nunit(build: PlayBuild) -> None:
     """What a user runs in Unity's Test Runner passes on the stubs, too; there it tests the engine."""
     tests = sources(PACKAGE / "Tests" / "Runtime")
-    assembly = compile_cs(build.folder / "Depthbridge.Unity.Tests.dll", tests, references=[build.core, build.engine, build.components], nunit=True)
+    assembly = compile_cs(
+        build.folder / "Depthbridge.Unity.Tests.dll", tests, references=[build.core, build.engine, build.components], nunit=True
+    )
     result = run_nunit(assembly)
     assert not result.failures, "\n".join(result.failures)
     assert result.passed >= 20

@@ -55,7 +55,8 @@ namespace DatasetTool
                 var padded = new byte[given.Length + 5]; // a segment in the middle of an array
                 given.CopyTo(padded, 3);
                 var bytes = new ArraySegment<byte>(padded, 3, given.Length);
-                using (var file = new FileStream(Path.Combine(folder, number + (words[0] == "depth" ? ".exr" : ".png")), FileMode.CreateNew))
+                var name = number + (words[0] == "depth" ? ".exr" : ".png");
+                using (var file = new FileStream(Path.Combine(folder, name), FileMode.CreateNew))
                 {
                     if (words[0] == "rgba")
                     {
@@ -76,7 +77,9 @@ namespace DatasetTool
             }
         }
 
-        /// <summary>So many frames as fast as they are taken in; tells the folder, then each flush, and waits to be killed after the last.</summary>
+        /// <summary>
+        /// So many frames as fast as they are taken in; tells the folder, then each flush, and waits to be killed after the last.
+        /// </summary>
         private static void Capture(string folder, int frames, int flushEvery)
         {
             var writer = new DatasetWriter(new DatasetOptions { Folder = folder, FlushEvery = flushEvery, Capacity = 2 });
@@ -96,7 +99,8 @@ namespace DatasetTool
             }
             writer.Finish(30000);
             writer.Finish(30000);
-            Console.WriteLine(writer.Error ?? "released " + released + " accepted " + writer.Accepted + " then " + writer.TryAdd(Frame(0, null)));
+            var more = writer.TryAdd(Frame(0, null));
+            Console.WriteLine(writer.Error ?? "released " + released + " accepted " + writer.Accepted + " then " + more);
         }
 
         private static DatasetFrame Frame(int number, Action release)
@@ -111,7 +115,8 @@ namespace DatasetTool
                 Camera = PinholeIntrinsics.FromVerticalFov(number == 3 ? 50 : 60, Width, Height), Release = release,
                 Objects = new List<RequestObject>
                 {
-                    new RequestObject { MaskValue = 7, Category = "dot", Id = "dot \"seven\"", ParentMaskValue = 9 }, new RequestObject { MaskValue = 9 },
+                    new RequestObject { MaskValue = 7, Category = "dot", Id = "dot \"seven\"", ParentMaskValue = 9 },
+                    new RequestObject { MaskValue = 9 },
                 },
             };
         }

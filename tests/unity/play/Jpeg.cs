@@ -9,8 +9,8 @@ namespace Play
     {
         private const string Script =
             "import sys; from PIL import Image; w, h, q = map(int, sys.argv[1:4]); " +
-            "i = Image.frombytes('RGBA', (w, h), sys.stdin.buffer.read(4 * w * h)).convert('RGB').transpose(Image.Transpose.FLIP_TOP_BOTTOM); " +
-            "i.save(sys.stdout.buffer, 'JPEG', quality=q, subsampling=0)";
+            "i = Image.frombytes('RGBA', (w, h), sys.stdin.buffer.read(4 * w * h)); " +
+            "i.convert('RGB').transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(sys.stdout.buffer, 'JPEG', quality=q, subsampling=0)";
 
         public static byte[] Encode(string python, byte[] rgba, int width, int height, int quality)
         {

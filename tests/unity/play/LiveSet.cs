@@ -27,6 +27,7 @@ namespace Play
             {
                 SystemInfo.Missing.Add(RenderTextureFormat.RG16);
             }
+            AsyncGPUReadback.Latency = int.Parse(Scenarios.Get(options, "latency", "2"));
             var metersPerUnit = float.Parse(Scenarios.Get(options, "meters_per_unit", "1"), CultureInfo.InvariantCulture);
             Stage = new Stage(metersPerUnit);
             Stage.Build();

@@ -22,11 +22,13 @@ namespace Play
             var answers = new List<KeyValuePair<CapturedFrame, DepthAnswer>>();
             set.Capture.OnDistances += (frame, answer) => answers.Add(new KeyValuePair<CapturedFrame, DepthAnswer>(frame, answer));
             var captured = 0;
+            var arrays = new HashSet<object>();
+            set.Capture.OnFrameCaptured += frame => arrays.Add(frame.Image);
             set.Capture.FrameCapturedEvent.AddListener(frame => captured += frame.Image != null && frame.Mask != null ? 1 : 0);
             set.Start();
             var wanted = int.Parse(Get(options, "answers", "3"));
             report.Name("enough").Value(Program.Until(() => answers.Count >= wanted));
-            report.Name("captured").Value(captured);
+            report.Name("captured").Value(captured).Name("arrays").Value(arrays.Count);
             GUI.Drawn.Clear();
             PlayerLoop.Frame(1 / 60f);
             WriteLabels(report, "labels");
@@ -80,14 +82,15 @@ namespace Play
             PlayerLoop.Exit();
             report.Name("folder").Value(batch.CurrentFolder).Name("finished").Value(finished).Name("measured").Value(measured);
             report.Name("advances").Values(advances);
-            report.Name("times").Values(times).Name("capture_delta_time").Value(Time.captureDeltaTime).Name("time_scale").Value(Time.timeScale);
+            report.Name("times").Values(times);
+            report.Name("capture_delta_time").Value(Time.captureDeltaTime).Name("time_scale").Value(Time.timeScale);
             WriteStage(report, set.Stage);
         }
 
         /// <summary>Play and Stop, again and again in one process, with the server there and gone.</summary>
         public static void Cycles(JsonWriter report, Dictionary<string, string> options)
         {
-            var threads = -1;
+            var threads = 0;
             var longest = 0.0;
             var answered = 0;
             for (var cycle = 0; cycle < int.Parse(options["cycles"]); cycle++)
@@ -107,13 +110,14 @@ namespace Play
                         PlayerLoop.Frame(1 / 60f);
                     }
                 }
+                threads = Math.Max(threads, OwnThreads());
                 var clock = Stopwatch.StartNew();
                 PlayerLoop.Exit();
                 longest = Math.Max(longest, clock.Elapsed.TotalSeconds);
-                threads = threads < 0 ? OwnThreads() : threads;
             }
-            report.Name("threads_after_first").Value(threads);
-            report.Name("threads_left").Value(WaitForThreads(threads)).Name("longest_stop_s").Value(longest).Name("answered").Value(answered);
+            report.Name("threads_at_most").Value(threads);
+            report.Name("threads_left").Value(WaitForThreads());
+            report.Name("longest_stop_s").Value(longest).Name("answered").Value(answered);
             report.Name("render_textures_left").Value(RenderTexture.Alive).Name("command_buffers_left").Value(CommandBuffer.Alive);
         }
 
@@ -122,7 +126,8 @@ namespace Play
         {
             var set = new LiveSet(options);
             var sizes = new List<string>();
-            set.Capture.OnFrameCaptured += frame => sizes.Add(frame.Width + "x" + frame.Height + ":" + frame.Image.Length + ":" + frame.Mask.Length);
+            set.Capture.OnFrameCaptured += frame => sizes.Add(frame.Width + "x" + frame.Height);
+            set.Capture.OnFrameCaptured += frame => sizes.Add(frame.Image.Length + ":" + frame.Mask.Length);
             set.Capture.Trigger = CaptureTrigger.Manual;
             set.Start();
             AsyncGPUReadback.FailNext = 1;
@@ -156,7 +161,8 @@ namespace Play
             set.Capture.EveryFrames = 1;
             AsyncGPUReadback.Latency = 1000;
             Frames(10);
-            report.Name("under_way_at_most").Value(set.Stage.Camera.Renders - renders).Name("readbacks").Value(AsyncGPUReadback.Outstanding);
+            report.Name("under_way_at_most").Value(set.Stage.Camera.Renders - renders);
+            report.Name("readbacks").Value(AsyncGPUReadback.Outstanding);
             var before = sizes.Count;
             PlayerLoop.Exit(); // waits for the card, and hands nothing out any more
             report.Name("delivered_while_stopping").Value(sizes.Count - before).Name("readbacks_left").Value(AsyncGPUReadback.Outstanding);
@@ -285,10 +291,10 @@ namespace Play
         private static int OwnThreads()
         {
             return Directory.GetDirectories("/proc/self/task")
-                .Count(each => File.ReadAllText(Path.Combine(each, "comm")).StartsWith("depthbridge", StringComparison.Ordinal));
+                .Count(each => File.ReadAllText(Path.Combine(each, "comm")).StartsWith("depthbridge", StringComparison.OrdinalIgnoreCase));
         }
 
-        private static int WaitForThreads(int wanted)
+        private static int WaitForThreads()
         {
             for (var i = 0; i < 100 && OwnThreads() > 0; i++)
             {

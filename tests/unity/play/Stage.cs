@@ -112,12 +112,14 @@ namespace Play
             renderer.sharedMaterials = new[] { new Material(null), new Material(null), new Material(null) }; // one more than sub-meshes
             Pieces["skinned"] = new Piece
             {
-                GameObject = made, Marker = made.AddComponent<DepthObject>(), DistanceM = 5.125, CenterM = made.transform.position * (1 / _scale),
-                WidthM = 0.7, HeightM = 0.9,
+                GameObject = made, Marker = made.AddComponent<DepthObject>(), DistanceM = 5.125, WidthM = 0.7, HeightM = 0.9,
+                CenterM = made.transform.position * (1 / _scale),
             };
         }
 
-        /// <summary>0.4 m, 3.735 m away, behind 24 mm before 20.25 mm: 0.4 * 2.370 / 7.470 = 0.127 of the picture, the second level.</summary>
+        /// <summary>
+        /// 0.4 m, 3.735 m away, behind 24 mm before 20.25 mm: 0.4 * 2.370 / 7.470 = 0.127 of the picture, the second level.
+        /// </summary>
         private void Levels()
         {
             var piece = new Piece { GameObject = new GameObject("levels"), DistanceM = 3.625, WidthM = 0.4, HeightM = 0.3 };

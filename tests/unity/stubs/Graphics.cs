@@ -136,8 +136,9 @@ namespace UnityEngine
         {
             this.width = width;
             this.height = height;
-            var colours = !linear && QualitySettings.activeColorSpace == ColorSpace.Linear ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
-            _format = textureFormat == TextureFormat.RGBA32 ? colours : textureFormat == TextureFormat.RFloat ? GraphicsFormat.R32_SFloat : 0;
+            var srgb = !linear && QualitySettings.activeColorSpace == ColorSpace.Linear;
+            _format = textureFormat == TextureFormat.RFloat ? GraphicsFormat.R32_SFloat
+                : srgb ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
             _pixels = new byte[width * height * 4];
         }
 
@@ -146,7 +147,7 @@ namespace UnityEngine
             var from = RenderTexture.active;
             if (_format != from.graphicsFormat)
             {
-                throw new ArgumentException("ReadPixels from " + from.graphicsFormat + " into " + _format + " is not sure to copy bytes as they are.");
+                throw new ArgumentException("ReadPixels from " + from.graphicsFormat + " into " + _format + " may convert the bytes.");
             }
             Buffer.BlockCopy(from.Pixels, 0, _pixels, 0, _pixels.Length);
         }

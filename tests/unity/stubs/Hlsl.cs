@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What HLSL has built in, as far as the package's shader functions use it. ShaderCode itself is made from the shipped .hlsl file by the test.
+// What HLSL has built in, as far as the package's shader functions use it. ShaderCode itself is made from the shipped .hlsl file by the
+// test.
 using System;
 
 namespace StubUnity

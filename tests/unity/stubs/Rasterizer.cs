@@ -29,8 +29,10 @@ namespace StubUnity
         /// <summary>The picture of a camera: every pixel is painted with its own depth.</summary>
         public static void RenderCamera(Camera camera)
         {
-            var gpu = new Rasterizer { Target = camera.targetTexture, View = camera.worldToCameraMatrix, Projection = camera.projectionMatrix };
+            var gpu = new Rasterizer { Target = camera.targetTexture, View = camera.worldToCameraMatrix };
+            gpu.Projection = camera.projectionMatrix;
             gpu.Clear(true, true, Color.clear);
+            var cull = Shader.PropertyToID("_Cull");
             foreach (var renderer in PlayerLoop.Living<Renderer>())
             {
                 var group = renderer.GetComponentInParent<LODGroup>();
@@ -43,7 +45,7 @@ namespace StubUnity
                 for (var i = 0; i < Math.Min(renderer.Materials.Count, renderer.DrawnMesh.subMeshCount); i++)
                 {
                     var material = renderer.Materials[i];
-                    var twoSided = material.HasProperty(Shader.PropertyToID("_Cull")) && material.GetFloat(Shader.PropertyToID("_Cull")) == 0;
+                    var twoSided = material.HasProperty(cull) && material.GetFloat(cull) == 0;
                     gpu.Draw(renderer, material.renderQueue > 2500 ? null : "scene", i, twoSided ? 1 : 0);
                 }
             }

@@ -25,8 +25,8 @@ namespace Depthbridge
 
         [SerializeField]
         [Min(0)]
-        [Tooltip("Its true distance along the camera's axis in metres, at the median of its pixels, if it is known; 0 if not. The depth map " +
-            "is fitted to what is known: a model without metres gets them that way.")]
+        [Tooltip("Its true distance along the camera's axis in metres, at the median of its pixels, if it is known; 0 if not. The depth " +
+            "map is fitted to what is known: a model without metres gets them that way.")]
         private float _knownDistance;
 
         /// <summary>What answer and dataset call it; empty: its number in the mask.</summary>

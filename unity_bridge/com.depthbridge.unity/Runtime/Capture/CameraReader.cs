@@ -13,7 +13,8 @@ namespace Depthbridge
             if (camera.orthographic)
             {
                 throw new IntrinsicsException(
-                    "The camera '" + camera.name + "' is orthographic and has no focal length; switch it to perspective to measure distances.");
+                    "The camera '" + camera.name + "' is orthographic and has no focal length; switch it to perspective to measure " +
+                    "distances.");
             }
             // The one without jitter: temporal antialiasing moves the other by a part of a pixel from frame to frame.
             return PinholeIntrinsics.FromProjection(Rows(camera.nonJitteredProjectionMatrix), width, height);

@@ -24,7 +24,8 @@ namespace Depthbridge
             // ReadPixels is only sure of four channels.
             _mask = new MaskRenderer(width, height, isAsync && SystemInfo.SupportsRenderTextureFormat(RenderTextureFormat.RG16));
             _depth = withDepth ? new PlanarDepthRenderer(width, height) : null;
-            var format = QualitySettings.activeColorSpace == ColorSpace.Linear ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
+            var isLinear = QualitySettings.activeColorSpace == ColorSpace.Linear;
+            var format = isLinear ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
             Image = new RenderTexture(width, height, 24, format) { name = "Depthbridge picture" };
             Image.Create();
             Readback = new FrameReadback(width, height, isAsync, _mask.HasTwoChannels, done);

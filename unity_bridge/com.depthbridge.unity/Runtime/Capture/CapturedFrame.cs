@@ -45,7 +45,9 @@ namespace Depthbridge
         /// <summary>Of the upright picture.</summary>
         public PinholeIntrinsics Intrinsics { get; internal set; }
 
-        /// <summary>12 numbers, world to camera (x right, y down, z forward), metres: see <see cref="Depthbridge.WorldToCamera"/>.</summary>
+        /// <summary>
+        /// 12 numbers, world to camera (x right, y down, z forward), metres: see <see cref="Depthbridge.WorldToCamera"/>.
+        /// </summary>
         public double[] Extrinsics { get; internal set; }
 
         /// <summary>How long a unit of the scene is; lengths here and in answers are in metres, positions in the scene in units.</summary>
@@ -54,7 +56,9 @@ namespace Depthbridge
         /// <summary>What the ids in the mask stand for: everything marked that lies in the camera's view, hidden or not.</summary>
         public IReadOnlyList<CapturedObject> Objects { get; internal set; }
 
-        /// <summary>Which row of the three arrays comes first: always the lower one, as graphics cards are read back. Nothing is flipped here.</summary>
+        /// <summary>
+        /// Which row of the three arrays comes first: always the lower one, as graphics cards are read back. Nothing is flipped here.
+        /// </summary>
         public RowOrigin Origin
         {
             get { return RowOrigin.BottomLeft; }
@@ -72,7 +76,9 @@ namespace Depthbridge
             get { return _mask; }
         }
 
-        /// <summary>Planar metres as 32-bit floats, 0 where there is nothing; null if it was not asked for, and once the frame was released.</summary>
+        /// <summary>
+        /// Planar metres as 32-bit floats, 0 where there is nothing; null if it was not asked for, and once the frame was released.
+        /// </summary>
         public byte[] Depth
         {
             get { return _depth; }

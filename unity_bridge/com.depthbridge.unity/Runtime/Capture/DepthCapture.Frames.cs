@@ -100,7 +100,8 @@ namespace Depthbridge
             LastAnswer = answer;
             if (answer.MaskFlipSuspected == true)
             {
-                Say("The server suspects that masks are upside down against the pictures; run the Self-Test sample once on this graphics API.");
+                Say("The server suspects that masks are upside down against the pictures; run the Self-Test sample once on this graphics " +
+                    "API.");
             }
             if (OnDistances != null)
             {

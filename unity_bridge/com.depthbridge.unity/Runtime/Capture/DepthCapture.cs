@@ -7,14 +7,15 @@ namespace Depthbridge
 {
     /// <summary>
     /// Captures a camera: picture, mask of object ids and, if wanted, true planar depth, each from a target of its own size, of one moment;
-    /// hands them to <see cref="OnFrameCaptured"/> and, through a <see cref="DepthBridgeClient"/>, to a server, whose distances come back in
+    /// hands them to <see cref="OnFrameCaptured"/> and, through a <see cref="DepthBridgeClient"/>, to a server, whose distances come back
+    /// in
     /// <see cref="OnDistances"/>.
     /// </summary>
     /// <remarks>
-    /// <para>The camera is rendered once more, into the capture's own target, in LateUpdate after every other script (order 32000): the size
-    /// does not depend on the window, Camera.Render is one way for Built-in, URP and HDRP, and the moment is the one that this frame shows.
-    /// WaitForEndOfFrame is not used: it never comes in batch mode, and an editor that is paused renders one frame many times. A capture
-    /// camera of its own, disabled, beside the player's keeps HDRP's temporal effects of the latter out of it.</para>
+    /// <para>The camera is rendered once more, into the capture's own target, in LateUpdate after every other script (order 32000): the
+    /// size does not depend on the window, Camera.Render is one way for Built-in, URP and HDRP, and the moment is the one that this frame
+    /// shows. WaitForEndOfFrame is not used: it never comes in batch mode, and an editor that is paused renders one frame many times. A
+    /// capture camera of its own, disabled, beside the player's keeps HDRP's temporal effects of the latter out of it.</para>
     /// <para>The target has 8 bits per channel and is sRGB in linear projects, so that what is read back are the sRGB bytes that networks
     /// want, whatever the camera renders in before.</para>
     /// <para>What only an editor can show, the Self-Test sample does: row order on each graphics API, each pipeline's Camera.Render.</para>
@@ -66,7 +67,9 @@ namespace Depthbridge
         /// <summary>Frames whose pixels the graphics card did not give.</summary>
         public long FramesLost { get; private set; }
 
-        /// <summary>Captures at the end of this frame (of the next one, if this frame was captured already), whatever the trigger.</summary>
+        /// <summary>
+        /// Captures at the end of this frame (of the next one, if this frame was captured already), whatever the trigger.
+        /// </summary>
         public void RequestCapture()
         {
             _requested = true;

@@ -10,9 +10,9 @@ namespace Depthbridge
     /// What a camera sees of the scene, as draw calls: renderer, sub-mesh, culling, id. Made anew for each frame, in lists that are kept.
     /// </summary>
     /// <remarks>
-    /// Renderers are found from the scenes' roots: Object.FindObjectsOfType and FindObjectsByType make garbage, and each is obsolete in some
-    /// version from 2021.3 to 6.5. Terrains, Graphics.DrawMesh and entities are no renderers and are not in the mask. Transparent materials
-    /// (render queue above 2500) of unmarked renderers hide nothing. Cut-out materials are drawn whole.
+    /// Renderers are found from the scenes' roots: Object.FindObjectsOfType and FindObjectsByType make garbage, and each is obsolete in
+    /// some version from 2021.3 to 6.5. Terrains, Graphics.DrawMesh and entities are no renderers and are not in the mask. Transparent
+    /// materials (render queue above 2500) of unmarked renderers hide nothing. Cut-out materials are drawn whole.
     /// </remarks>
     internal sealed class DrawList
     {

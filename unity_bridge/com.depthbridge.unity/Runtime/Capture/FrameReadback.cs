@@ -29,7 +29,9 @@ namespace Depthbridge
         /// <param name="width">Pixels.</param>
         /// <param name="height">Pixels.</param>
         /// <param name="isAsync">Whether SystemInfo says that the card can.</param>
-        /// <param name="maskHasTwoChannels">What the mask's target holds per pixel: the id's two bytes, or four channels that begin with them.</param>
+        /// <param name="maskHasTwoChannels">
+        /// What the mask's target holds per pixel: the id's two bytes, or four channels that begin with them.
+        /// </param>
         /// <param name="done">A frame is complete, or (false) one of its pictures was lost. Main thread.</param>
         public FrameReadback(int width, int height, bool isAsync, bool maskHasTwoChannels, Action<CapturedFrame, bool> done)
         {
@@ -55,7 +57,8 @@ namespace Depthbridge
                 ReadNow(job, image, mask, depth);
                 return;
             }
-            // Without a format: the bytes as they lie in the target. With one, Unity takes an sRGB format in linear projects, and ids change.
+            // Without a format: the bytes as they lie in the target. With one, Unity takes an sRGB format in linear projects, and ids
+            // change.
             AsyncGPUReadback.Request(image, 0, job.ImageArrived);
             AsyncGPUReadback.Request(mask, 0, job.MaskArrived);
             if (depth != null)

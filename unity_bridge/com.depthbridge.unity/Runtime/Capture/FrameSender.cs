@@ -60,7 +60,7 @@ namespace Depthbridge
             if (_compressor == null)
             {
                 // Room for one in work and all that may still be on their way from the card: a lossless one never finds it full.
-                _compressor = new WorkQueue("depthbridge-compress", FrameReadback.MostPending + 1, error => _faults.Enqueue(error.Message));
+                _compressor = new WorkQueue("Depthbridge compress", FrameReadback.MostPending + 1, error => _faults.Enqueue(error.Message));
             }
             if (!_compressor.TryAdd(() => Compress(frame, request, jpegQuality)))
             {

@@ -6,11 +6,13 @@ namespace Depthbridge
 {
     /// <summary>
     /// Which renderers of level-of-detail groups a camera does not draw. Unity does not tell which level it chose for a camera; its rule is
-    /// that of the manual: the object's height as a part of the picture's, times the quality setting's bias, against each level's threshold.
+    /// that of the manual: the object's height as a part of the picture's, times the quality setting's bias, against each level's
+    /// threshold.
     /// </summary>
     /// <remarks>
-    /// Renderer.isVisible does not tell: it is of all cameras, shadows and the Scene view included, and of the last frame. While two levels fade
-    /// into each other Unity draws both, and here the one is drawn that the rule says; LODGroup.ForceLOD is not seen. Only an editor can compare.
+    /// Renderer.isVisible does not tell: it is of all cameras, shadows and the Scene view included, and of the last frame. While two levels
+    /// fade into each other Unity draws both, and here the one is drawn that the rule says; LODGroup.ForceLOD is not seen. Only an editor
+    /// can compare.
     /// </remarks>
     internal sealed class LodLevels
     {

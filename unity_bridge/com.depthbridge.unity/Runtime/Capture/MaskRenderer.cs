@@ -15,7 +15,9 @@ namespace Depthbridge
 
         /// <param name="width">Pixels.</param>
         /// <param name="height">Pixels.</param>
-        /// <param name="twoChannels">Two 8-bit channels, that are little-endian ids when read back; else four, for cards and ways without.</param>
+        /// <param name="twoChannels">
+        /// Two 8-bit channels, that are little-endian ids when read back; else four, for cards and ways without.
+        /// </param>
         public MaskRenderer(int width, int height, bool twoChannels)
         {
             HasTwoChannels = twoChannels;

@@ -18,8 +18,8 @@ namespace Depthbridge
             if (found == null || !found.isSupported)
             {
                 throw new DepthbridgeException(
-                    "The shader " + shader + " is missing or not supported here; reimport the Depthbridge package, and see the console for the " +
-                    "shader's own errors.");
+                    "The shader " + shader + " is missing or not supported here; reimport the Depthbridge package, and see the console " +
+                    "for the shader's own errors.");
             }
             Material = new Material(found) { hideFlags = HideFlags.HideAndDontSave };
             Target = new RenderTexture(width, height, 24, format) { name = name, filterMode = FilterMode.Point, antiAliasing = 1 };

@@ -11,11 +11,13 @@ namespace Depthbridge
         private string _endpoint = "tcp://127.0.0.1:5577";
 
         [SerializeField]
-        [Tooltip("What a server started with --token-file demands. It is saved in the scene: set Token from a script to keep it out of there.")]
+        [Tooltip("What a server started with --token-file demands. It is saved in the scene: set Token from a script to keep it out " +
+            "of there.")]
         private string _token = "";
 
         [SerializeField]
-        [Tooltip("Latest Wins: for live use, a newer frame takes the place of one that waits. Lossless: for datasets, every frame is answered.")]
+        [Tooltip("Latest Wins: for live use, a newer frame takes the place of one that waits. Lossless: for datasets, every frame is " +
+            "answered.")]
         private FlowMode _flow = FlowMode.LatestWins;
 
         [SerializeField]

@@ -87,7 +87,9 @@ namespace Depthbridge
             session.Dispose();
         }
 
-        /// <summary>Hands a frame over, without blocking. See <see cref="BridgeSession.Submit"/>: what is not accepted stays the caller's.</summary>
+        /// <summary>
+        /// Hands a frame over, without blocking. See <see cref="BridgeSession.Submit"/>: what is not accepted stays the caller's.
+        /// </summary>
         public SubmitOutcome Submit(DepthRequest request)
         {
             return _session != null ? _session.Submit(request) : SubmitOutcome.Stopped;

@@ -10,8 +10,8 @@ namespace Depthbridge
     /// annotations.json. <c>depthbridge annotate FOLDER --out DIR</c> adds distances later; with a client they come at once, too.
     /// </summary>
     /// <remarks>
-    /// Files are made on a thread of their own. When the disk is slower than the scene, the game waits for it; when a lossless client's server
-    /// is, the game's time stands still: no frame is left out and none is out of step.
+    /// Files are made on a thread of their own. When the disk is slower than the scene, the game waits for it; when a lossless client's
+    /// server is, the game's time stands still: no frame is left out and none is out of step.
     /// </remarks>
     [AddComponentMenu("Depthbridge/Batch Dataset Capture")]
     [DisallowMultipleComponent]
@@ -48,7 +48,9 @@ namespace Depthbridge
         /// <summary>Where this capture, or the last one, is; null before.</summary>
         public string CurrentFolder { get; private set; }
 
-        /// <summary>Starts a capture; one that runs is ended first. A folder that has a capture is left alone, and one beside it taken.</summary>
+        /// <summary>
+        /// Starts a capture; one that runs is ended first. A folder that has a capture is left alone, and one beside it taken.
+        /// </summary>
         public void Begin()
         {
             End();

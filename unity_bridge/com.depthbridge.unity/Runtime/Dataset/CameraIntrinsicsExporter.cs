@@ -8,8 +8,8 @@ using Object = UnityEngine.Object;
 namespace Depthbridge
 {
     /// <summary>
-    /// Writes a camera's true intrinsics, in pixels, as camera_intrinsics.json: field of view or physical camera, any gate fit, lens shift, any
-    /// aspect. Orthographic cameras have none and are refused.
+    /// Writes a camera's true intrinsics, in pixels, as camera_intrinsics.json: field of view or physical camera, any gate fit, lens shift,
+    /// any aspect. Orthographic cameras have none and are refused.
     /// </summary>
     [AddComponentMenu("Depthbridge/Camera Intrinsics Exporter")]
     [DisallowMultipleComponent]
@@ -104,7 +104,9 @@ namespace Depthbridge
             ExportTo(ProjectPath.Full(_file));
         }
 
-        /// <summary>Writes the file, in place of an older one. False, with a sentence as for <see cref="Read"/>, when it could not be.</summary>
+        /// <summary>
+        /// Writes the file, in place of an older one. False, with a sentence as for <see cref="Read"/>, when it could not be.
+        /// </summary>
         /// <param name="path">Full path of the file.</param>
         public bool ExportTo(string path)
         {

@@ -6,8 +6,8 @@ using UnityEngine;
 namespace Depthbridge
 {
     /// <summary>
-    /// Labels in the Game view: each object's category and distance in metres at its middle, and how old the numbers are once they are stale.
-    /// IMGUI, which is the same in every render pipeline.
+    /// Labels in the Game view: each object's category and distance in metres at its middle, and how old the numbers are once they are
+    /// stale. IMGUI, which is the same in every render pipeline.
     /// </summary>
     [AddComponentMenu("Depthbridge/Distance Overlay")]
     [DisallowMultipleComponent]
@@ -117,7 +117,8 @@ namespace Depthbridge
                 return;
             }
             var size = _style.CalcSize(label.Content);
-            GUI.Label(new Rect(at.x - size.x / 2, Screen.height - at.y - size.y / 2, size.x, size.y), label.Content, _style); // GUI counts from above
+            var y = Screen.height - at.y; // GUI counts from above
+            GUI.Label(new Rect(at.x - size.x / 2, y - size.y / 2, size.x, size.y), label.Content, _style);
         }
 
         /// <summary>Makes the texts anew for a new answer, and ten times a second while one is stale.</summary>
@@ -146,7 +147,8 @@ namespace Depthbridge
 
         private string Text(CapturedObject of, double distance, int tenths)
         {
-            var text = of.Category + " " + distance.ToString("0.00", CultureInfo.InvariantCulture) + (_shown.Unit == "m" ? " m" : " (relative)");
+            var unit = _shown.Unit == "m" ? " m" : " (relative)";
+            var text = of.Category + " " + distance.ToString("0.00", CultureInfo.InvariantCulture) + unit;
             return tenths > 0 ? text + ", " + (tenths / 10.0).ToString("0.0", CultureInfo.InvariantCulture) + " s ago" : text;
         }
     }

@@ -9,7 +9,8 @@ namespace Depthbridge
         {
             var writer = new JsonWriter().BeginObject();
             WriteCamera(writer, camera);
-            writer.Name("pixel_convention").Value("edges: the image spans [0, width] x [0, height] from its upper left corner; OpenCV: subtract 0.5");
+            writer.Name("pixel_convention");
+            writer.Value("edges: the image spans [0, width] x [0, height] from its upper left corner; OpenCV: subtract 0.5");
             return writer.EndObject().ToString();
         }
 

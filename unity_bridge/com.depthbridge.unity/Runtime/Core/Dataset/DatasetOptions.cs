@@ -8,12 +8,14 @@ namespace Depthbridge
         public string Folder { get; set; }
 
         /// <summary>
-        /// Write into the folder although a capture lies there: files of the same names are replaced, nothing is deleted. Otherwise a folder
-        /// beside it is taken, its name with a number behind.
+        /// Write into the folder although a capture lies there: files of the same names are replaced, nothing is deleted. Otherwise a
+        /// folder beside it is taken, its name with a number behind.
         /// </summary>
         public bool Overwrite { get; set; }
 
-        /// <summary>Write the camera, with its pose, into every entry. One whose intrinsics are not those of the first picture has it anyway.</summary>
+        /// <summary>
+        /// Write the camera, with its pose, into every entry. One whose intrinsics are not those of the first picture has it anyway.
+        /// </summary>
         public bool CameraPerImage { get; set; }
 
         /// <summary>How many pictures may wait to be written.</summary>

@@ -8,8 +8,8 @@ using System.Text;
 namespace Depthbridge
 {
     /// <summary>
-    /// Writes a capture folder (images/, masks/, depth/, camera_intrinsics.json, annotations.json) on a thread of its own. Every file appears
-    /// whole; a stop at any time leaves a folder that can be read, with the pictures that annotations.json names.
+    /// Writes a capture folder (images/, masks/, depth/, camera_intrinsics.json, annotations.json) on a thread of its own. Every file
+    /// appears whole; a stop at any time leaves a folder that can be read, with the pictures that annotations.json names.
     /// </summary>
     public sealed class DatasetWriter : IDisposable
     {
@@ -39,9 +39,10 @@ namespace Depthbridge
             catch (Exception error) when (IsFileError(error))
             {
                 throw new DepthbridgeException(
-                    "The capture folder " + options.Folder + " cannot be made: " + error.Message + " Give one that may be written to.", error);
+                    "The capture folder " + options.Folder + " cannot be made: " + error.Message + " Give one that may be written to.",
+                    error);
             }
-            _queue = new WorkQueue("depthbridge-dataset", options.Capacity, Fail, () => Guarded(Flush));
+            _queue = new WorkQueue("Depthbridge dataset", options.Capacity, Fail, () => Guarded(Flush));
         }
 
         /// <summary>Where the capture is.</summary>
@@ -60,8 +61,8 @@ namespace Depthbridge
         }
 
         /// <summary>
-        /// Takes a picture in; for one thread. False when the queue is full, after an error, or when finished: the frame stays the caller's then and Release is
-        /// not called.
+        /// Takes a picture in; for one thread. False when the queue is full, after an error, or when finished: the frame stays the caller's
+        /// then and Release is not called.
         /// </summary>
         public bool TryAdd(DatasetFrame frame)
         {
@@ -111,7 +112,8 @@ namespace Depthbridge
 
         private static bool IsFileError(Exception error)
         {
-            return error is IOException || error is UnauthorizedAccessException || error is ArgumentException || error is NotSupportedException;
+            return error is IOException || error is UnauthorizedAccessException || error is ArgumentException ||
+                error is NotSupportedException;
         }
 
         private void Write(int number, DatasetFrame frame)

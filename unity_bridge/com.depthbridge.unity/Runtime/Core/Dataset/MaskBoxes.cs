@@ -3,7 +3,9 @@ using System;
 
 namespace Depthbridge
 {
-    /// <summary>How many pixels each id has in a mask, and the box around them. One per thread: it keeps its memory from mask to mask.</summary>
+    /// <summary>
+    /// How many pixels each id has in a mask, and the box around them. One per thread: it keeps its memory from mask to mask.
+    /// </summary>
     public sealed class MaskBoxes
     {
         private readonly int[] _counts = new int[MaskIds.Largest + 1];
@@ -45,7 +47,9 @@ namespace Depthbridge
             return _counts[id];
         }
 
-        /// <summary>Two corners x0, y0, x1, y1 of the upright picture, on pixel edges: x1 - x0 is the width. null for an id without a pixel.</summary>
+        /// <summary>
+        /// Two corners x0, y0, x1, y1 of the upright picture, on pixel edges: x1 - x0 is the width. null for an id without a pixel.
+        /// </summary>
         public int[] BoxOf(int id)
         {
             return _counts[id] == 0 ? null : new[] { _corners[4 * id], _corners[4 * id + 1], _corners[4 * id + 2], _corners[4 * id + 3] };

@@ -8,7 +8,9 @@ namespace Depthbridge
     /// <summary>
     /// Writes one channel of 32-bit floats as OpenEXR (file layout 2, scan lines, ZIP blocks of 16 lines), on any thread.
     /// </summary>
-    /// <remarks>The layout is that of the OpenEXR documentation's "OpenEXR File Layout"; Unity's encoder would write four channels.</remarks>
+    /// <remarks>
+    /// The layout is that of the OpenEXR documentation's "OpenEXR File Layout"; Unity's encoder would write four channels.
+    /// </remarks>
     public static class ExrWriter
     {
         private const int BlockRows = 16;

@@ -5,7 +5,9 @@ using System.IO.Compression;
 
 namespace Depthbridge
 {
-    /// <summary>A zlib stream (RFC 1950), which PNG and OpenEXR hold and .NET Standard 2.1 cannot write: it has the deflate within alone.</summary>
+    /// <summary>
+    /// A zlib stream (RFC 1950), which PNG and OpenEXR hold and .NET Standard 2.1 cannot write: it has the deflate within alone.
+    /// </summary>
     internal sealed class ZlibBlock : IDisposable
     {
         private const uint AdlerModulus = 65521;

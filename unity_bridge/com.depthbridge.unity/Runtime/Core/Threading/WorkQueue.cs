@@ -75,7 +75,9 @@ namespace Depthbridge
             }
         }
 
-        /// <summary>Takes no more work, does what waits, and ends the thread; false when it is still busy after that time. May be repeated.</summary>
+        /// <summary>
+        /// Takes no more work, does what waits, and ends the thread; false when it is still busy after that time. May be repeated.
+        /// </summary>
         public bool Finish(int timeoutMs)
         {
             lock (_lock)
