@@ -69,6 +69,8 @@ class BatchColourDepth(ColourDepth):
             cancel.check()
         if self.gate is not None:
             assert self.gate.wait(LONG_S)
+            if cancel is not None:
+                cancel.check()
         if self.fails_together:
             raise RuntimeError("not together")
         return [self.known(image, camera) for image, camera in zip(images, cameras, strict=True)]
