@@ -55,6 +55,7 @@ class AsyncDepthClient:
         self._peer = Peer(endpoint, curve, token)
         self._connection: AsyncConnection | None = None
         self._known: tuple[ServerInfo, asyncio.Semaphore] | None = None
+        self._doubtful = True
         self._introduction = asyncio.Lock()
 
     async def close(self) -> None:
@@ -84,6 +85,7 @@ class AsyncDepthClient:
             info = ServerInfo.from_json(header)
         if self._known is None or self._known[0] != info:
             self._known = info, asyncio.Semaphore(max(1, info.max_in_flight))
+        self._doubtful = False
         return info
 
     async def health(self) -> dict[str, Any]:
@@ -186,7 +188,7 @@ class AsyncDepthClient:
 
     async def _introduced(self) -> tuple[ServerInfo, asyncio.Semaphore]:
         async with self._introduction:  # many tasks may begin at once, and one hello is enough
-            if self._known is None:
+            if self._doubtful:
                 await self.hello()
             assert self._known is not None
             return self._known
@@ -199,5 +201,5 @@ class AsyncDepthClient:
         try:
             return await self._connection.exchange(kind, header, payloads, deadline, settled)
         except (BridgeConnectionError, BridgeTimeoutError):
-            self._known = None  # who answers next may be another server
+            self._doubtful = True  # who answers next may be another server
             raise
