@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import io
 import math
@@ -24,8 +25,8 @@ from depthbridge.engines.depth_map import DepthKind, DepthMap
 from depthbridge.engines.errors import CaptureError, OutputError
 from depthbridge.engines.export.color_map import ColorScale, color_map
 from depthbridge.unity_bridge.captures.report import ReportAbout, ReportFrame, ReportPictures, urgency, write_report
+from depthbridge.unity_bridge.captures.report.choose import SPREAD, WORST, Shortlist
 from depthbridge.unity_bridge.captures.report.pictures import depth_picture, outlines, photo, truth_picture
-from depthbridge.unity_bridge.captures.report.run import SPREAD, WORST, Candidate, choose
 from support.report_runs import Accuracy, Markup, frame_of, many_frames, object_of, page_data, pictures_of, record_of, rows_of
 
 ABOUT = ReportAbout("A run", "captures/kitchen")
@@ -127,26 +128,57 @@ def test_the_units_are_the_maps_own(tmp_path: Path) -> None:
     assert (row["median"], row["min"], row["max"]) == (0.25, 0.1, 0.5)
 
 
-@given(st.lists(st.floats(0, 10), min_size=0, max_size=60), st.integers(0, 20))
+def shortlist(scores: list[float], most: int) -> list[tuple[int, str]]:
+    """The places of the frames that are chosen among frames of such errors, and why."""
+    found = Shortlist(most)
+    for order, score in enumerate(scores):
+        found.offer(order, frame_of(str(order), [object_of(0, 1 + score, true=1.0)]))
+    return [(item.order, reason) for item, reason in found.chosen()]
+
+
+@given(st.lists(st.integers(0, 10).map(lambda eighths: eighths / 8), min_size=0, max_size=60), st.integers(0, 20))
 def test_the_worst_frames_are_shown_and_others_from_all_over(scores: list[float], most: int) -> None:
-    candidates = [Candidate(order, ReportFrame(str(order), {}), score) for order, score in enumerate(scores)]
-    chosen = choose(candidates, most)
-    orders = [item.order for item, _ in chosen]
+    chosen = shortlist(scores, most)
+    orders = [order for order, _ in chosen]
     assert len(set(orders)) == len(orders) == min(most, len(scores))
     if len(scores) <= most:
         assert orders == sorted(orders)
         return
-    worst = [item.score for item, reason in chosen if reason == WORST]
-    assert worst == sorted((score for score in scores if score > 0), reverse=True)[: most // 2]
-    rest = [item.order for item in candidates if (item, WORST) not in chosen]
-    places = [rest.index(item.order) for item, reason in chosen if reason == SPREAD]
-    if places:
-        assert places[0] == 0
-    if len(places) > 1:
-        gaps = np.diff(places)
-        assert places[-1] == len(rest) - 1 and gaps.max() - gaps.min() <= 1
-    if worst and places:
+    worst = [order for order, reason in chosen if reason == WORST]
+    ranked = sorted((order for order, score in enumerate(scores) if score > 0), key=lambda order: (-scores[order], order))
+    assert worst == ranked[: most // 2]
+    rest = [order for order in range(len(scores)) if order not in worst]
+    spread = [rest.index(order) for order, reason in chosen if reason == SPREAD]
+    if len(spread) > 1:
+        assert spread[0] <= len(rest) / most and spread[-1] == len(rest) - 1
+        if len(scores) <= 8 * most:
+            assert spread[0] == 0 and np.diff(spread).max() - np.diff(spread).min() <= 1
+    if worst and spread:
         assert [reason for _, reason in chosen[:2]] == [WORST, SPREAD]
+
+
+@pytest.mark.parametrize("count", [385, 2000, 5003])
+def test_of_many_frames_few_are_held_and_those_shown_lie_evenly(count: int) -> None:
+    held: list[weakref.ref[Any]] = []
+    found = Shortlist(48)
+    for order in range(count):
+        objects = [object_of(0, 1.5 if order % 100 == 7 else 1.0, true=1.0)]
+        frame = frame_of(str(order), objects, pictures=(marker := Marker()))
+        held.append(weakref.ref(marker))
+        found.offer(order, frame)
+        del frame, marker
+    gc.collect()
+    assert sum(marker() is not None for marker in held) <= 9 * 48
+    chosen = [(item.order, reason) for item, reason in found.chosen()]
+    spread = [order for order, reason in chosen if reason == SPREAD]
+    gaps = np.diff(spread)
+    assert len(chosen) == 48 and spread[0] == 0 and spread[-1] == count - 1
+    assert gaps.max() <= 1.5 * gaps.mean() and gaps[:-1].min() >= 0.6 * gaps.mean()
+
+
+class Marker:
+    def __call__(self) -> ReportPictures:
+        return pictures_of(1)
 
 
 def test_only_the_pictures_shown_are_loaded_and_one_at_a_time(tmp_path: Path) -> None:

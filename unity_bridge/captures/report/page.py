@@ -11,9 +11,10 @@ import numpy as np
 
 from ....engines.export.color_map import ramp
 from .cards import accuracy_text, card
+from .choose import ALL, WORST, Candidate
 from .frames import AccuracyNumbers, ReportAbout
 from .markup import csp_hash, escaped, metres, number, percent, script_json
-from .run import ALL, WORST, Candidate, Run, choose, class_table
+from .run import Run, class_table
 from .tables import Table
 
 _SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
@@ -23,9 +24,9 @@ _LISTED = 8
 _CAMERAS = {"given": "given", "exif": "from EXIF", "model": "the model's own", "assumed": "assumed", "none": "none"}
 
 
-def page(run: Run, about: ReportAbout, max_pictures: int) -> Iterator[str]:
+def page(run: Run, about: ReportAbout) -> Iterator[str]:
     """The file's text in pieces, the pictures loaded one after the other."""
-    chosen = choose(run.candidates, max_pictures)
+    chosen = run.shortlist.chosen()
     style, script = _style(), _script()
     has_truth = any(value is not None for value in run.objects.numbers("relative"))
     parts: dict[str, str | Iterable[str]] = {
@@ -126,7 +127,7 @@ def _tile(value: str, name: str, below: str, warn: bool = False) -> str:
 
 
 def _alerts(run: Run) -> str:
-    failed = [f'<li><b class="name">{escaped(frame.name)}</b> {escaped(frame.error)}</li>' for frame in run.failed]
+    failed = [f'<li><b class="name">{escaped(name)}</b> {escaped(sentence)}</li>' for name, sentence in run.failed]
     suspected = [f'<li><b class="name">{escaped(name)}</b></li>' for name in run.suspected]
     notes = [f"<li>{escaped(note)}{f' ({count:,} frames)' if count > 1 else ''}</li>" for note, count in run.notes.items()]
     return (
@@ -153,4 +154,4 @@ def _pictures_hint(chosen: list[tuple[Candidate, str]], run: Run) -> str:
         return f"All {len(chosen):,} frames that were measured. {what}"
     worst = sum(reason == WORST for _, reason in chosen)
     which = f"{worst} with the largest errors and {len(chosen) - worst} evenly spaced" if worst else "evenly spaced"
-    return f"{len(chosen):,} of the {len(run.candidates):,} frames that were measured: {which}. The tables hold all. {what}"
+    return f"{len(chosen):,} of the {run.shortlist.count:,} frames that were measured: {which}. The tables hold all. {what}"

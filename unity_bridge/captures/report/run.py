@@ -5,58 +5,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
+from .choose import Shortlist
 from .frames import ReportAbout, ReportFrame
 from .markup import number, shown
 from .tables import CLASS_COLUMNS, FRAME_COLUMNS, Table, Texts, accuracy_cells, object_columns, object_row, objects_of
 
 FAILED, SUSPECTED, GOOD = "failed", "mask flipped?", "ok"
-WORST, SPREAD, ALL = "among the largest errors", "evenly spaced", ""
-"""Why a frame is shown with pictures; without a reason all are."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A frame of which there are pictures. ``score``: how much it should be looked at; 0 is nothing in particular."""
-
-    order: int
-    frame: ReportFrame
-    score: float
+_OBJECT_KEYS = frozenset({"frame", "id", "category", "median", "min", "max"})
 
 
 @dataclass(slots=True)
 class Run:
-    """What :func:`gather` found. ``candidates`` and the lists of names are in the order of the frames."""
+    """What :func:`gather` found; no frame is held but those on the shortlist. ``failed``: names and sentences."""
 
     texts: Texts
     objects: Table
     frames: Table
+    shortlist: Shortlist
     unit: str = "m"
     model: str = ""
     cameras: dict[str, int] = field(default_factory=dict)
-    failed: list[ReportFrame] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
     suspected: list[str] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
-    candidates: list[Candidate] = field(default_factory=list)
     without: int = 0
 
 
-def gather(frames: Iterable[ReportFrame]) -> Run:
+def gather(frames: Iterable[ReportFrame], max_pictures: int) -> Run:
     """Read every frame once. The unit and the model are those of the first frame that has them."""
     texts = Texts()
-    run = Run(texts, Table((), texts), Table(FRAME_COLUMNS, texts, frozenset({"frame", "state", "objects"})))
+    run = Run(texts, Table((), texts), Table(FRAME_COLUMNS, texts, frozenset({"frame", "state", "objects"})), Shortlist(max_pictures))
     for order, frame in enumerate(frames):
         unit = frame.record.get("unit")
         if not run.objects.columns and frame.error is None:
             run.unit = unit if isinstance(unit, str) else "m"
-            run.objects = Table(object_columns(run.unit), texts, frozenset({"frame", "id", "category", "median", "min", "max"}))
+            run.objects = Table(object_columns(run.unit), texts, _OBJECT_KEYS)
         _add(run, order, frame)
     if not run.objects.columns:
-        run.objects = Table(object_columns(run.unit), texts, frozenset({"frame", "id", "category", "median", "min", "max"}))
+        run.objects = Table(object_columns(run.unit), texts, _OBJECT_KEYS)
     return run
 
 
@@ -91,30 +81,9 @@ def _add(run: Run, order: int, frame: ReportFrame) -> None:
         _count(run.notes, note)
     run.suspected += [frame.name] if suspected else []
     if frame.error is not None:
-        run.failed.append(frame)
+        run.failed.append((frame.name, frame.error))
     elif frame.pictures is not None:
-        run.candidates.append(Candidate(order, frame, urgency(frame)))
-
-
-def urgency(frame: ReportFrame) -> float:
-    """How much a frame should be looked at: its AbsRel, else the largest relative error of its objects; a suspected mask before all."""
-    mean = number(frame.accuracy.abs_rel) if frame.accuracy is not None else None
-    errors = [abs(error) for item in objects_of(frame.record) if (error := number(item.get("distance_error_relative"))) is not None]
-    return (mean if mean is not None else max(errors, default=0.0)) + (1e6 if frame.record.get("mask_flip_suspected") is True else 0.0)
-
-
-def choose(candidates: list[Candidate], most: int) -> list[tuple[Candidate, str]]:
-    """At most ``most`` of the frames, each with why: all in the order of the run where they are few enough; else by turns those that
-    should be looked at first, the worst before all, and those evenly spaced from the first to the last of the rest, half of each."""
-    if len(candidates) <= most:
-        return [(candidate, ALL) for candidate in candidates]
-    ranked = sorted((item for item in candidates if item.score > 0), key=lambda item: (-item.score, item.order))
-    worst = ranked[: most // 2]
-    taken = {item.order for item in worst}
-    rest = [item for item in candidates if item.order not in taken]
-    spread = [rest[place] for place in np.linspace(0, len(rest) - 1, most - len(worst)).round().astype(int)]
-    turns = zip_longest([(item, WORST) for item in worst], [(item, SPREAD) for item in spread])
-    return [chosen for turn in turns for chosen in turn if chosen is not None]
+        run.shortlist.offer(order, frame)
 
 
 def class_table(run: Run, about: ReportAbout) -> Table:

@@ -25,7 +25,7 @@ def write_report(
     """
     path = Path(path)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        run = gather(frames)
+        run = gather(frames, max_pictures)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(page(run, about, max_pictures))
+            file.writelines(page(run, about))
     return path
