@@ -306,7 +306,7 @@ def test_a_server_that_is_killed_and_comes_back(program, tmp_path, flow):
 def test_a_server_that_freezes_is_left_and_found_again(program, tmp_path):
     endpoint = free_endpoint()
     with oracle_process(endpoint) as process, SessionTool(program) as tool:
-        tool.start(endpoint, request_ms=400, connect_ms=300, reconnect_min_ms=50, reconnect_max_ms=200)
+        tool.start(endpoint, request_ms=1000, connect_ms=1000, reconnect_min_ms=50, reconnect_max_ms=200)
         tool.wait_state("Ready")
         process.send_signal(signal.SIGSTOP)
         try:
@@ -351,18 +351,18 @@ def test_the_token(program, tmp_path):
 
 def test_the_connection_test_says_what_is_there(program, tmp_path):
     with SessionTool(program) as tool:
-        report = tool.ask("test", endpoint=free_endpoint(), connect_ms=500)
+        report = tool.ask("test", endpoint=free_endpoint())
         assert not report["ok"] and report["code"] == "no_server" and report["sentence"].endswith(".")
         with BridgeServer(Oracle(), LOOPBACK) as server:
             report = tool.ask("test", endpoint=server.endpoint)
             assert report["ok"] and "oracle" in report["sentence"] and report["round_trip_ms"] > 0
         with BridgeServer(Oracle(), LOOPBACK, access=Access(keys=open_keys(tmp_path / "keys").keys)) as server:
-            report = tool.ask("test", endpoint=server.endpoint, connect_ms=500)
+            report = tool.ask("test", endpoint=server.endpoint, connect_ms=10_000)
             assert not report["ok"] and "CURVE" in report["sentence"]
         with zmtp_peers.raw_peer(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as peer:
-            assert not tool.ask("test", endpoint=peer.endpoint, connect_ms=500)["ok"]
+            assert not tool.ask("test", endpoint=peer.endpoint, connect_ms=10_000)["ok"]
         with impostor(lambda frames: None) as endpoint:
-            report = tool.ask("test", endpoint=endpoint, connect_ms=300)
+            report = tool.ask("test", endpoint=endpoint, connect_ms=2000)
             assert not report["ok"] and "did not answer hello" in report["sentence"]
         assert not tool.ask("test", endpoint="http://here")["ok"]
 
@@ -461,7 +461,7 @@ def test_fifty_times_start_and_stop_leave_no_thread(program, tmp_path):
             tool.ask("submit", **small_request(tmp_path, cycle))
             if cycle % 3:
                 tool.wait_state("Ready")
-                assert tool.state()["threads"] == 3
+                tool.wait(lambda: tool.state()["threads"] == 3, "sender, receiver and reader", 8)
             if cycle % 3 == 2:
                 tool.wait_ends(cycle + 1)
             assert tool.ask("stop")["ms"] < 5000
