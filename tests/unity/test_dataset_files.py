@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -47,7 +47,12 @@ def pictures(draw: st.DrawFn) -> Picture:
     return kind, origin, (random.integers(0, levels, (height, width)) / np.float32(7)).astype("<f4")
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None,
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a program is started for each: shrinking would take minutes
+)
 @given(st.lists(pictures(), min_size=15, max_size=25))
 def test_other_programs_read_the_very_pixels(tool: Path, tmp_path_factory: pytest.TempPathFactory, given_pictures: list[Picture]) -> None:
     folder = tmp_path_factory.mktemp("pictures")

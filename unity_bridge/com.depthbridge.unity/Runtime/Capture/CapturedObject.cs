@@ -7,12 +7,21 @@ namespace Depthbridge
     /// <summary>What one id in a frame's mask stands for. It does not change: another name or parent makes another one.</summary>
     public sealed class CapturedObject
     {
-        internal CapturedObject(DepthObject marker, Renderer renderer, RequestObject request)
+        internal CapturedObject(DepthObject marker, RequestObject request)
         {
             Marker = marker;
+            GivenCategory = marker.Category;
+            Request = request;
+        }
+
+        internal CapturedObject(Renderer renderer, RequestObject request)
+        {
             Renderer = renderer;
             Request = request;
         }
+
+        /// <summary>The marker's own, which may be empty.</summary>
+        internal string GivenCategory { get; private set; }
 
         /// <summary>Who marked it; null for a renderer with an id of its own.</summary>
         public DepthObject Marker { get; private set; }

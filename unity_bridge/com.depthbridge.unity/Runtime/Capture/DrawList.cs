@@ -152,9 +152,9 @@ namespace Depthbridge
         /// <summary>The scene of DontDestroyOnLoad, which SceneManager does not list: an object put there tells.</summary>
         private Scene KeptScene()
         {
-            if (!_kept.IsValid())
+            if (!_kept.IsValid() && Application.isPlaying) // in edit mode there is none
             {
-                var probe = new GameObject("Depthbridge probe") { hideFlags = HideFlags.HideAndDontSave };
+                var probe = new GameObject("Depthbridge probe");
                 Object.DontDestroyOnLoad(probe);
                 _kept = probe.scene;
                 Object.DestroyImmediate(probe);

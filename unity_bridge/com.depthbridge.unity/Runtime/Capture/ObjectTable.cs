@@ -44,11 +44,11 @@ namespace Depthbridge
         private CapturedObject Describe(int id, DepthObject marker, Renderer renderer)
         {
             CapturedObject known;
-            if (!_known.TryGetValue(id, out known) || !IsCurrent(known, marker, renderer))
+            if (!_known.TryGetValue(id, out known) || !IsCurrent(known, marker))
             {
                 _known[id] = known = marker != null
-                    ? new CapturedObject(marker, null, Request(id, marker))
-                    : new CapturedObject(null, renderer, new RequestObject { MaskValue = id, Category = renderer.name });
+                    ? new CapturedObject(marker, Request(id, marker))
+                    : new CapturedObject(renderer, new RequestObject { MaskValue = id, Category = renderer.name });
             }
             return known;
         }
@@ -67,16 +67,16 @@ namespace Depthbridge
             };
         }
 
-        /// <summary>Whether what was said of an object still holds; asking makes no garbage but for GameObject names.</summary>
-        private bool IsCurrent(CapturedObject known, DepthObject marker, Renderer renderer)
+        /// <summary>Whether what was said of it still holds. Names of GameObjects are not asked again: each asking makes garbage.</summary>
+        private bool IsCurrent(CapturedObject known, DepthObject marker)
         {
-            var said = known.Request;
             if (marker == null)
             {
-                return known.Marker == null && said.Category == renderer.name;
+                return true;
             }
+            var said = known.Request;
             var parent = marker.Parent;
-            return (said.Id ?? "") == marker.Id && said.Category == CategoryOf(marker) &&
+            return (said.Id ?? "") == marker.Id && known.GivenCategory == marker.Category &&
                 said.KnownDistanceM.GetValueOrDefault() == marker.KnownDistance &&
                 (said.ParentId ?? "") == (parent != null ? parent.Id : "") &&
                 said.ParentMaskValue == (parent != null && parent.Id.Length == 0 ? _ids.IdOf(parent) : 0);

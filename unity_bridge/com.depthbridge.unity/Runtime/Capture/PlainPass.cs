@@ -43,7 +43,9 @@ namespace Depthbridge
 
         public void End()
         {
+            var before = RenderTexture.active;
             Graphics.ExecuteCommandBuffer(_buffer);
+            RenderTexture.active = before;
         }
 
         public void Dispose()
