@@ -33,8 +33,18 @@ def record_of(objects: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
 
 def object_of(number: int, distance: float | None, *, category: Any = "cube", true: float | None = None, **fields: Any) -> dict[str, Any]:
     """An object whose median is ``distance``; its other numbers lie around it."""
-    spread = None if distance is None else {"center": distance, "mean": distance, "median": distance, "min": distance * 0.9, "max": distance * 1.1}
-    record = {"id": number, "category": category, "distance": spread, "range": spread, "valid_fraction": 1.0, "border_fraction": 0.0, "pixel_count": 600}
+    spread = (
+        None if distance is None else {"center": distance, "mean": distance, "median": distance, "min": distance * 0.9, "max": distance * 1.1}
+    )
+    record = {
+        "id": number,
+        "category": category,
+        "distance": spread,
+        "range": spread,
+        "valid_fraction": 1.0,
+        "border_fraction": 0.0,
+        "pixel_count": 600,
+    }
     if true is not None:
         error = None if distance is None else {"median": distance - true}
         record |= {
@@ -68,7 +78,8 @@ def many_frames(frames: int, objects: int) -> Iterator[ReportFrame]:
         true = chance.uniform(1, 30, objects)
         measured = true * (1 + chance.normal(0.02, 0.01 + 0.004 * true))
         records = [
-            object_of(place, float(measured[place]), category=("crate", "barrel", "person", "door")[place % 4], true=float(true[place])) for place in range(objects)
+            object_of(place, float(measured[place]), category=("crate", "barrel", "person", "door")[place % 4], true=float(true[place]))
+            for place in range(objects)
         ]
         yield ReportFrame(f"{number:05d}.png", record_of(records), pictures=lambda: pictures_of(min(objects, 12)))
 
