@@ -30,38 +30,38 @@ def principal_boxes(points: Floats, bounds: Indices) -> list[Extent]:
         return []
     means: Doubles = np.add.reduceat(points, bounds[:-1], axis=1, dtype=np.float64) / np.diff(bounds)
     centers = means.astype(np.float32)
+    for index in range(count):
+        points[:, bounds[index] : bounds[index + 1]] -= centers[:, index, None]
     covariances = np.empty((count, 3, 3))
-    for index in range(count):
-        own = points[:, bounds[index] : bounds[index + 1]]
-        own -= centers[:, index, None]
-        # Six short products: BLAS is several times slower at a matrix of 3 x N by itself.
-        for i in range(3):
-            for j in range(i, 3):
-                covariances[index, i, j] = covariances[index, j, i] = np.dot(own[i], own[j])
+    product = np.empty(points.shape[1], dtype=np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            # Not by BLAS: it wakes its threads for this, and waits for them where a processor is busy. numpy adds pairwise, which keeps
+            # single precision exact enough.
+            np.multiply(points[i], points[j], out=product)
+            covariances[:, i, j] = covariances[:, j, i] = np.add.reduceat(product, bounds[:-1])
     axes = np.linalg.eigh(covariances)[1].transpose(0, 2, 1)
-    boxes = []
-    for index in range(count):
-        along = axes[index].astype(np.float32) @ points[:, bounds[index] : bounds[index + 1]]
-        boxes.append(
-            _box(axes[index], along.min(axis=1).astype(np.float64), along.max(axis=1).astype(np.float64), centers[:, index].astype(np.float64))
-        )
-    return boxes
+    low, high = np.empty((count, 3), dtype=np.float32), np.empty((count, 3), dtype=np.float32)
+    for index, single in enumerate(axes.astype(np.float32)):
+        along = single @ points[:, bounds[index] : bounds[index + 1]]
+        along.min(axis=1, out=low[index])
+        along.max(axis=1, out=high[index])
+    middles = np.einsum("nij,ni->nj", axes, (low + high).astype(np.float64) / 2) + centers.T
+    sizes: Doubles = (high - low).astype(np.float64)
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    return _extents(middles, np.take_along_axis(axes, order[:, :, None], axis=1), np.take_along_axis(sizes, order, axis=1))
 
 
-def _box(axes: Doubles, low: Doubles, high: Doubles, origin: Doubles) -> Extent:
-    """``axes``: rows. ``low`` and ``high``: the ends along them, from ``origin``."""
-    order = np.argsort(low - high, kind="stable")
-    center = axes.T @ ((low + high) / 2) + origin
-    return _extent(center, axes[order], (high - low)[order])
-
-
-def _extent(center: Doubles, axes: Doubles, size: Doubles) -> Extent:
-    sizes = np.abs(axes)
-    largest = np.argmax(sizes >= sizes.max(axis=1, keepdims=True) - _EQUAL, axis=1)
+def _extents(centers: Doubles, axes: Doubles, sizes: Doubles) -> list[Extent]:
+    """Of (N,3) centres, (N,3,3) axes, which are rows, and (N,3) sizes along them; turns axes to where their largest component is positive."""
+    amounts = np.abs(axes)
+    largest = np.argmax(amounts >= amounts.max(axis=2, keepdims=True) - _EQUAL, axis=2)
     # Adding 0 turns -0 into 0.
-    first, second, third = (axes * np.sign(axes[np.arange(3), largest])[:, None] + 0.0).tolist()
-    x, y, z = size.tolist()
-    return Extent(Position(*center.tolist()), (tuple(first), tuple(second), tuple(third)), (x, y, z))
+    turned = axes * np.sign(np.take_along_axis(axes, largest[:, :, None], axis=2)) + 0.0
+    return [
+        Extent(Position(*center), (tuple(first), tuple(second), tuple(third)), tuple(size))
+        for center, (first, second, third), size in zip(centers.tolist(), turned.tolist(), sizes.tolist(), strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,4 +88,4 @@ class World:
         """The same box, its axes in the world; each again with its largest component positive."""
         center = self.point(extent.center)
         axes = np.array(extent.axes) @ self.rotation
-        return _extent(np.array([center.x, center.y, center.z]), axes, np.array(extent.size))
+        return _extents(np.array([[center.x, center.y, center.z]]), axes[None], np.array([extent.size]))[0]

@@ -87,6 +87,7 @@ class Numbers:
         flat = values.reshape(-1)
         place = np.cumsum(selection.measured > 0) - 1
         counter = np.arange(max(_BLOCK_PIXELS, max(selection.measured.tolist(), default=0)), dtype=np.intp)
+        doubles = counter.astype(np.float64)
         own: list[Statistics] = []
         ranges: list[Statistics] = []
         boxes: list[Extent] = []
@@ -97,7 +98,7 @@ class Numbers:
             depth = flat[pixels]
             own.append(Statistics.of(depth, bounds))
             if camera is not None:
-                points, along_ray = _unproject(depth, runs, steps, camera)
+                points, along_ray = _unproject(depth, runs, doubles[: bounds[-1]], camera)
                 ranges.append(Statistics.of(along_ray, bounds))
                 boxes += principal_boxes(points, bounds)
         return cls(place, Statistics.joined(own), None if camera is None else Statistics.joined(ranges), boxes)
@@ -115,23 +116,19 @@ def _blocks(selection: Selection) -> Iterator[tuple[Runs, Indices]]:
         first = last
 
 
-def _unproject(depth: Floats, runs: Runs, steps: Indices, camera: CameraIntrinsics) -> tuple[Floats, Floats]:
-    """Camera-frame points (3,N) and ranges (N,) of runs' pixels, reckoned in double precision and rounded once. ``steps``: 0, 1, ... (N,)."""
+def _unproject(depth: Floats, runs: Runs, steps: Doubles, camera: CameraIntrinsics) -> tuple[Floats, Floats]:
+    """Camera-frame points (3,N) and ranges (N,) of runs' pixels. Rays are reckoned in double precision, in as few and as short passes as it
+    takes; ``steps``: 0, 1, ... (N,)."""
     before = np.cumsum(runs.lengths) - runs.lengths
     x = np.repeat(runs.columns - before + (0.5 - camera.cx), runs.lengths)
     x += steps
-    x /= camera.fx
-    y = np.repeat((runs.rows + (0.5 - camera.cy)) / camera.fy, runs.lengths)
-    depths = depth.astype(np.float64)
+    x *= 1.0 / camera.fx
+    y = (runs.rows + (0.5 - camera.cy)) / camera.fy
     points = np.empty((3, len(depth)), dtype=np.float32)
-    np.multiply(x, depths, out=points[0], casting="same_kind")
-    np.multiply(y, depths, out=points[1], casting="same_kind")
+    np.multiply(x.astype(np.float32), depth, out=points[0])
+    np.multiply(np.repeat(y.astype(np.float32), runs.lengths), depth, out=points[1])
     points[2] = depth
-    # range = depth * sqrt(1 + x^2 + y^2), in place: fresh memory would cost more than the arithmetic.
-    np.multiply(x, x, out=x)
-    np.multiply(y, y, out=y)
-    x += y
-    x += 1.0
-    np.sqrt(x, out=x)
-    x *= depths
-    return points, x.astype(np.float32)
+    # range = depth * sqrt(1 + x^2 + y^2)
+    x *= x
+    x += np.repeat(1.0 + y * y, runs.lengths)
+    return points, np.sqrt(x.astype(np.float32)) * depth
