@@ -60,7 +60,7 @@ def zmq_peer(
         setattr(server, name, value)
     monitor = server.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     server.bind(f"tcp://{host}:{port or '*'}")
-    peer = Peer(server.last_endpoint.decode())
+    peer = Peer(server.getsockopt_string(zmq.LAST_ENDPOINT))
     stop = threading.Event()
     thread = threading.Thread(target=_serve, args=(server, monitor, handler, peer, stop))
     thread.start()

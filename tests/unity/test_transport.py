@@ -68,8 +68,8 @@ def test_fifty_times_play_and_stop_leave_no_thread(kind: str) -> None:
     with zmq_peer() as peer:
         said = run(kind, "cycles", peer.endpoint, 50)
     assert failure(said) == "none"
-    # The runtime's own pool may grow a little in the first cycles, and never by one thread per connection.
-    assert int(said["threads_after"][0]) <= int(said["threads_early"][0]) + 2, said
+    # 45 cycles lie between the two counts; the runtime's own pool may grow a little meanwhile.
+    assert int(said["threads_after"][0]) <= int(said["threads_early"][0]) + 10, said
 
 
 ECHO_PROGRAM = """
@@ -153,7 +153,7 @@ def pings(connection: socket.socket) -> None:
     for context in contexts:
         connection.sendall(command("PING", bytes(2) + context))
     connection.sendall(frame(b"one", more=True) + command("PING", bytes(2) + b"between") + frame(b"two"))
-    answers = []
+    answers: list[bytes] = []
     while len(answers) < 4:
         flags, body = receive_frame(connection)
         if flags & 4:

@@ -37,7 +37,8 @@ namespace Depthbridge.Tests
             }
             Say("total_ms", clock.ElapsedMilliseconds);
             Say("threads_after", Threads());
-            Say("peak_mib", PeakMib());
+            Say("peak_mib", StatusMib("VmHWM:"));
+            Say("peak_virtual_mib", StatusMib("VmPeak:"));
             return 0;
         }
 
@@ -53,13 +54,13 @@ namespace Depthbridge.Tests
             return Directory.GetDirectories("/proc/self/task").Length;
         }
 
-        private static int PeakMib()
+        private static int StatusMib(string key)
         {
             foreach (string line in File.ReadAllLines("/proc/self/status"))
             {
-                if (line.StartsWith("VmHWM:", StringComparison.Ordinal))
+                if (line.StartsWith(key, StringComparison.Ordinal))
                 {
-                    return int.Parse(line.Substring(6).Replace("kB", "").Trim(), CultureInfo.InvariantCulture) / 1024;
+                    return int.Parse(line.Substring(key.Length).Replace("kB", "").Trim(), CultureInfo.InvariantCulture) / 1024;
                 }
             }
             return -1;
