@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,14 +18,18 @@ Indices = npt.NDArray[np.intp]
 
 # Components of an axis that differ by less count as equal, so that rounding does not turn it round.
 _EQUAL = 1e-5
+# Variances of which one is at least this part of the next are alike; those below that part of the largest are of no extent at all.
+_ALIKE, _FLAT = 0.9, 1e-9
+# Half a turn in eight steps, (8,2).
+_DIRECTIONS = np.stack([np.cos(np.arange(8) * np.pi / 8), np.sin(np.arange(8) * np.pi / 8)], axis=1).astype(np.float32)
 
 
 def principal_boxes(points: Floats, bounds: Indices) -> list[Extent]:
     """The box of each object along its principal axes; float32 (3,N), **changed in place**, object i from ``bounds[i]`` to ``bounds[i + 1]``,
     none of them empty.
 
-    The axes are the eigenvectors of the points' covariance (principal component analysis, Pearson 1901). Where two variances are equal, as of a
-    square seen head-on, any two axes across are principal, and which of them come out is arbitrary.
+    The axes are the eigenvectors of the points' covariance (principal component analysis, Pearson 1901). Where two variances are alike, as of a
+    square seen head-on, any two axes across are principal, and noise would choose; then those of the tightest rectangle are taken.
     """
     count = len(bounds) - 1
     if count == 0:
@@ -40,7 +46,10 @@ def principal_boxes(points: Floats, bounds: Indices) -> list[Extent]:
             # single precision exact enough.
             np.multiply(points[i], points[j], out=product)
             covariances[:, i, j] = covariances[:, j, i] = np.add.reduceat(product, bounds[:-1])
-    axes = np.linalg.eigh(covariances)[1].transpose(0, 2, 1)
+    variances, vectors = np.linalg.eigh(covariances)
+    axes = vectors.transpose(0, 2, 1)
+    for index, pair in _alike(variances):
+        axes[index, pair] = _tightest(axes[index, pair], points[:, bounds[index] : bounds[index + 1]])
     low, high = np.empty((count, 3), dtype=np.float32), np.empty((count, 3), dtype=np.float32)
     for index, single in enumerate(axes.astype(np.float32)):
         along = single @ points[:, bounds[index] : bounds[index + 1]]
@@ -50,6 +59,26 @@ def principal_boxes(points: Floats, bounds: Indices) -> list[Extent]:
     sizes: Doubles = (high - low).astype(np.float64)
     order = np.argsort(-sizes, axis=1, kind="stable")
     return _extents(middles, np.take_along_axis(axes, order[:, :, None], axis=1), np.take_along_axis(sizes, order, axis=1))
+
+
+def _alike(variances: Doubles) -> Iterator[tuple[int, slice]]:
+    """Objects of which two axes, ascending by variance, may as well point elsewhere: which object, and those two. Of three alike the larger."""
+    small, large = variances[:, :-1], variances[:, 1:]
+    alike = (small >= _ALIKE * large) & (large > _FLAT * variances[:, 2:])
+    for index in np.flatnonzero(alike.any(axis=1)).tolist():
+        yield index, slice(1, 3) if alike[index, 1] else slice(0, 2)
+
+
+def _tightest(axes: Doubles, points: Floats) -> Doubles:
+    """Two axes (2,3) in the plane of those given: the sides of the least rectangle around the points (3,N) as they lie on it.
+
+    Only the points that lie farthest out in some directions are looked at: the corners of whatever has corners.
+    """
+    flat = axes.astype(np.float32) @ points
+    outward = _DIRECTIONS @ flat
+    corners = flat[:, np.concatenate((outward.argmin(axis=1), outward.argmax(axis=1)))]
+    turn = np.radians(cv2.minAreaRect(np.ascontiguousarray(corners.T))[2])
+    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) @ axes
 
 
 def _extents(centers: Doubles, axes: Doubles, sizes: Doubles) -> list[Extent]:
