@@ -123,6 +123,17 @@ def test_a_killed_capture_can_be_read(tool: Path, tmp_path: Path) -> None:
             capture.load(frame)
 
 
+def test_annotations_are_whole_at_every_moment(tool: Path, tmp_path: Path) -> None:
+    annotations, seen = tmp_path / "capture" / "annotations.json", 0
+    with subprocess.Popen(["mono", tool, "capture", tmp_path / "capture", "1500", "1"], stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if annotations.exists():
+                records = json.loads(annotations.read_text(encoding="utf-8"))
+                assert len(records) >= seen
+                seen = len(records)
+    assert process.returncode == 0 and seen > 10, "too quick to be looked at"
+
+
 def test_a_full_disk_ends_the_capture_with_a_sentence_and_leaves_it_readable(tool: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=512k") as disk:
         done = run_mono(tool, "capture", str(disk / "capture"), "100000", "5")

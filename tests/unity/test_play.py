@@ -76,6 +76,12 @@ def check_answer(answer: dict[str, Any], stage: dict[str, Any]) -> None:
     assert objects["green_box"]["parent_id"] == ids["red_cube"] and "parent_id" not in objects["red_cube"]
 
 
+def check_places(objects: dict[str, dict[str, Any]], labels: dict[str, dict[str, Any]]) -> None:
+    """1280 x 720 on the screen, 320 x 180 in the capture; the camera moves by up to five centimetres between."""
+    for name in WHOLE:
+        assert (labels[name]["x"] / 4, labels[name]["y"] / 4) == pytest.approx(objects[name]["center_px"], abs=3), name
+
+
 def extent_center(extent: dict[str, Any]) -> list[float]:
     return [extent["center"][axis] for axis in "xyz"]
 
@@ -121,9 +127,7 @@ def test_labels_say_metres_at_the_objects_and_their_age_when_stale(build: PlayBu
     for name, label in fresh.items():
         words = label["text"].split()
         assert words[2:] == ["m"] and float(words[1]) == pytest.approx(report["stage"][name]["distance"], abs=0.06)
-    for name in WHOLE:  # 1280 x 720 on the screen, 320 x 180 in the capture; the camera moves by up to five centimetres between
-        u, v = last[name]["center_px"]
-        assert (fresh[name]["x"] / 4, fresh[name]["y"] / 4) == pytest.approx((u, v), abs=3), name
+    check_places(last, fresh)
     assert {label["text"].split()[0] for label in report["stale_labels"]} == VISIBLE
     assert all(label["text"].endswith("s ago") and "m, " in label["text"] for label in report["stale_labels"])
 
@@ -133,6 +137,7 @@ def test_a_compressed_frame_is_upright_and_measured(build: PlayBuild, server: Br
     objects = by_category(report["answers"][0])
     for name in VISIBLE:  # JPEG moves the picture's colours, and with them this engine's depth: a step of red is a quarter of a metre
         assert objects[name]["distance"]["median"] == pytest.approx(report["stage"][name]["distance"], abs=0.7), name
+    check_places(objects, {label["text"].split()[0]: label for label in report["labels"]})
 
 
 def test_a_lost_readback_a_new_size_and_each_trigger(build: PlayBuild) -> None:

@@ -45,10 +45,10 @@ namespace Play
             }
             report.EndArray();
             WriteStage(report, set.Stage);
+            report.Name("target_restored").Value(ReferenceEquals(set.Stage.Camera.targetTexture, null)); // a destroyed one equals null, too
             PlayerLoop.Exit();
             report.Name("render_textures_left").Value(RenderTexture.Alive).Name("command_buffers_left").Value(CommandBuffer.Alive);
             report.Name("readbacks_left").Value(AsyncGPUReadback.Outstanding);
-            report.Name("target_restored").Value(set.Stage.Camera.targetTexture == null);
         }
 
         /// <summary>A folder of some frames, the camera moving on; with a client if an endpoint is given.</summary>
@@ -230,7 +230,7 @@ namespace Play
             WritePair(report, "wrong aspect", exporter.Read(), PinholeIntrinsics.FromVerticalFov(60, exporter.Width, exporter.Height, 2));
             report.EndArray();
             report.Name("file").Value(exporter.ExportTo(options["file"]));
-            report.Name("camera_restored").Value(camera.targetTexture == null && camera.rect.x == 0.5f);
+            report.Name("camera_restored").Value(ReferenceEquals(camera.targetTexture, null) && camera.rect.x == 0.5f);
             PlayerLoop.Exit();
             report.Name("render_textures_left").Value(RenderTexture.Alive);
         }
