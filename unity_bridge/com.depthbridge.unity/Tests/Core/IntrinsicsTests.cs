@@ -116,8 +116,6 @@ namespace Depthbridge.Tests
         [TestCase(15, 0.5)]
         [TestCase(14, 1)] // looks along +z
         [TestCase(14, 0)]
-        [TestCase(5, -1)] // upside down: GL.GetGPUProjectionMatrix
-        [TestCase(0, -1)]
         [TestCase(0, 0)]
         [TestCase(0, double.NaN)]
         [TestCase(2, double.PositiveInfinity)]
@@ -128,6 +126,16 @@ namespace Depthbridge.Tests
             projection[place] = value;
             var error = Assert.Throws<IntrinsicsException>(() => PinholeIntrinsics.FromProjection(projection, 640, 360));
             Assert.That(error.Message, Is.StringEnding("."));
+        }
+
+        [TestCase(0)]
+        [TestCase(5)]
+        public void AMirroredProjectionIsRefusedAndItsLikelyCauseNamed(int place)
+        {
+            var projection = Frustum(-1, 1, -1, 1, 1, 100);
+            projection[place] = -projection[place];
+            var error = Assert.Throws<IntrinsicsException>(() => PinholeIntrinsics.FromProjection(projection, 640, 360));
+            Assert.That(error.Message, Is.StringContaining("GL.GetGPUProjectionMatrix"));
         }
 
         [Test]

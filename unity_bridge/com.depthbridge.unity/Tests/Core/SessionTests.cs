@@ -266,6 +266,34 @@ namespace Depthbridge.Tests
         }
 
         [Test]
+        public void WhatIsSentAgainComesInTheOrderOfItsSubmission()
+        {
+            var first = true;
+            var order = new List<int>();
+            _server.Infer = (connection, id, frames) =>
+            {
+                order.Add(BitConverter.ToInt32(frames[3], 0));
+                if (first && order.Count < 4)
+                {
+                    return;
+                }
+                if (first)
+                {
+                    first = false;
+                    order.Clear();
+                    connection.Drop(); // with four under way and two waiting
+                    return;
+                }
+                connection.Answer(id, frames);
+            };
+            _options.MaxInFlight = 4;
+            Start(FlowMode.Lossless);
+            Submit(6);
+            WaitEnds(6);
+            Assert.That(order, Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
+        }
+
+        [Test]
         public void LatestWinsReportsALossAtOnce()
         {
             var deliveries = 0;
@@ -468,19 +496,28 @@ namespace Depthbridge.Tests
         }
 
         [Test]
-        public void StopSaysBye()
+        public void StopSaysByeAndEndsItsRequestsItself()
         {
-            var byes = 0;
-            var other = _server.Other;
+            int byes = 0, started = 0;
+            ulong underWay = 0;
+            _server.Infer = (connection, id, frames) =>
+            {
+                underWay = id;
+                started = 1;
+            };
             _server.Other = (connection, kind, id) =>
             {
                 byes += kind == MessageKind.Bye ? 1 : 0;
-                other(connection, kind, id);
+                connection.Post(MessageKind.Infer, underWay, ScriptedServer.ErrorHeader("cancelled")); // as a server does at a bye
+                Thread.Sleep(30);
+                connection.Post(kind, id, "{\"status\":\"ok\",\"dropped\":1}");
             };
             Start(FlowMode.LatestWins);
-            WaitState(SessionState.Ready);
+            Submit(1);
+            Wait(() => started == 1, "the frame at the server");
             _session.Stop();
             Assert.That(byes, Is.EqualTo(1));
+            Assert.That(WaitEnds(1)[0].Error.Code, Is.EqualTo(BridgeError.Stopped));
         }
 
         [Test]

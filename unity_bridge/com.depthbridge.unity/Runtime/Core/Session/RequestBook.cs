@@ -368,10 +368,6 @@ namespace Depthbridge
 
         private void End(PendingRequest pending, SessionEvent end)
         {
-            if (pending.Ended)
-            {
-                return;
-            }
             pending.Ended = true;
             if (!pending.Sending)
             {
