@@ -530,6 +530,7 @@ namespace Depthbridge.Tests
             _session.Submit(ScriptedServer.Frame(2, () => _session.Stop()));
             WaitEnds(2);
             WaitState(SessionState.Stopped);
+            Assert.That(_server.Connections.Count, Is.EqualTo(1), "the connection stood");
         }
 
         [Test]
