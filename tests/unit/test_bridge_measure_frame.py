@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
+from depthbridge.engines.engine import DepthEngine
 from depthbridge.unity_bridge.errors import NoMetricDepthError
 from depthbridge.unity_bridge.measuring.frame import MAX_UNLISTED, measure_frame
 from depthbridge.unity_bridge.measuring.measure import MaskObjects, measure_objects
 from depthbridge.unity_bridge.measuring.records import ObjectRecord
 from depthbridge.unity_bridge.results import FrameResult
+from support import onnx_models as models
 
 CAMERA = CameraIntrinsics(20, 20, 12, 8, 24, 16)
 RESULT_KEYS = ["kind", "unit", "fit", "mask_flip_suspected", "warnings", "unlisted", "unlisted_pixels", "objects"]
@@ -117,3 +119,20 @@ def test_arrays_of_other_sizes_are_refused():
         measure_frame(metric(), mask_of_three(), image=np.zeros((8, 24, 3), np.uint8))
     with pytest.raises(ValueError, match="3 rows of 4"):
         measure_frame(metric(), mask_of_three(), extrinsics=np.eye(4))
+
+
+def test_a_model_of_stated_range_says_what_is_at_its_end_and_others_do_not(tmp_path):
+    """A network that ends in sigmoid times 20 m says at most 20 m. Fitted to a known distance its map has another end, which nobody knows."""
+    image, mask = np.full((28, 42, 3), 40, np.uint8), np.ones((28, 42), np.uint8)
+    camera = CameraIntrinsics(40, 40, 21, 14, 42, 28)
+    with DepthEngine.open(models.da2_metric(tmp_path / "indoor.onnx", 20.0)) as engine:
+        depth_map = engine.estimate(image, camera)
+    assert depth_map.max_depth_m == 20.0
+    (item,) = measure_frame(depth_map, mask).objects
+    assert item.out_of_range is False and item.distance.median < 19
+    (item,) = measure_frame(replace(depth_map, max_depth_m=item.distance.median), mask).objects
+    assert item.out_of_range is True
+    (item,) = measure_frame(depth_map, mask, [ObjectRecord(1, 1, {}, 3.0)]).objects
+    assert item.out_of_range is None
+    with DepthEngine.open(models.da2_relative(tmp_path / "relative.onnx")) as engine:
+        assert engine.estimate(image, camera).max_depth_m is None
