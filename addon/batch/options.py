@@ -13,6 +13,7 @@ from pathlib import Path
 from ...engines.depth_file import DepthMeaning
 from ...engines.errors import DepthbridgeError, OutputError
 from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES, folder_name
+from ..jobs.remote import RemoteServer
 from ..jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
 from ..options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
 
@@ -83,7 +84,7 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
     sequences = [path for path in inputs if _is_sequence(path, given)]
     if sequences:
         _refuse_for_sequences(sequences[0], given)
-    engine = EngineChoice(given.model, given.device, given.threads, given.models_dir, given.remote)
+    engine = EngineChoice(given.model, given.device, given.threads, given.models_dir, _remote(given))
     read = {_identity(path) for path in inputs}
     items = []
     for path, name in zip(inputs, names, strict=True):
@@ -93,6 +94,20 @@ def parse(arguments: Sequence[str], program: str) -> Plan:
         missing = {kind: target for kind, target in wanted.items() if given.force or not target.exists()}
         items.append(Item(path, request, wanted, missing, _is_sequence(path, given)))
     return Plan(tuple(items), out, engine, given.force)
+
+
+def _remote(given: argparse.Namespace) -> RemoteServer | None:
+    if given.remote is None:
+        if given.remote_token_file is not None or given.remote_keys is not None:
+            raise DepthbridgeError("--remote-token-file and --remote-keys belong to --remote ADDRESS; add it.")
+        return None
+    token = None
+    if given.remote_token_file is not None:
+        try:
+            token = given.remote_token_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
+        except (OSError, ValueError) as error:
+            raise DepthbridgeError(f"The token file {given.remote_token_file} cannot be read ({error}).") from error
+    return RemoteServer(given.remote, token or None, given.remote_keys)
 
 
 def _source(path: Path, name: str, given: argparse.Namespace) -> Source:
@@ -239,6 +254,8 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threads", type=_at_least(1), metavar="N", help="CPU threads; the runtime's choice by default")
     group.add_argument("--models-dir", type=Path, metavar="DIR", help="where downloaded models lie")
     group.add_argument("--remote", metavar="ADDRESS", help="a running `depthbridge serve` in place of all these, such as tcp://127.0.0.1:5577")
+    group.add_argument("--remote-token-file", type=Path, metavar="FILE", help="its first line is what that server asks for")
+    group.add_argument("--remote-keys", type=Path, metavar="DIR", help="server.key and client.key_secret of a server started with --curve")
 
 
 def _add_camera(parser: argparse.ArgumentParser) -> None:

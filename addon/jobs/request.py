@@ -19,6 +19,7 @@ from ...engines.depth_file import DepthMeaning
 from ...engines.errors import CameraError, DepthbridgeError
 from ...engines.estimator import Estimator
 from ..options import BuildOptions
+from .remote import RemoteServer
 
 ImageArray = npt.NDArray[np.uint8]
 
@@ -112,30 +113,24 @@ class OpenEngine(Estimator, Protocol):
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
     """Which engine estimates. ``model``: a catalogue id or an ONNX file. ``threads``: of the CPU, None for the runtime's choice.
-    ``models_dir``: where downloaded models lie, None for the user's folder. ``remote``: the address of a server; it has its own model."""
+    ``models_dir``: where downloaded models lie, None for the user's folder. ``remote``: a server in place of all these; it has its own model."""
 
     model: str = "depthbridge-mini"
     device: str = "auto"
     threads: int | None = None
     models_dir: Path | None = None
-    remote: str | None = None
+    remote: RemoteServer | None = None
 
     @property
     def label(self) -> str:
         """What messages call it."""
-        return self.remote or Path(self.model).name
+        return self.remote.address if self.remote is not None else Path(self.model).name
 
     def open(self, cancel: CancelToken | None = None) -> OpenEngine:
         """The engine, opened: close it, or use it as a context manager. Takes seconds for a large model, unless ``cancel`` ends it. Raises
         a ``DepthbridgeError``."""
-        if self.remote:
-            try:
-                from ...unity_bridge.client import RemoteEstimator
-            except ImportError as error:
-                raise DepthbridgeError(
-                    f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again, or clear its address."
-                ) from error
-            return RemoteEstimator(self.remote, cancel=cancel)
+        if self.remote is not None:
+            return self.remote.estimator(cancel)
         from ...engines.engine import DepthEngine
 
         return DepthEngine.open(self.model, device=self.device, threads=self.threads, models_dir=self.models_dir, cancel=cancel)

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from ...engines.model_paths import default_models_dir
+from ..jobs.remote import RemoteServer
 from ..jobs.request import EngineChoice
 from ..root import ROOT
 from . import model_list
@@ -51,6 +52,16 @@ class DepthbridgePreferences(bpy.types.AddonPreferences):
         name="Remote Engine",
         description="Address of a running `depthbridge serve` that estimates for this machine, such as tcp://127.0.0.1:5577; empty for none",
     )
+    remote_token: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Token",
+        description="What a server started with --token-file asks for. It is kept in Blender's preferences as it is",
+        subtype="PASSWORD",
+    )
+    remote_keys: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Keys",
+        description="Folder with server.key and client.key_secret, for a server started with --curve; empty for none",
+        subtype="DIR_PATH",
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout: Any = self.layout
@@ -66,6 +77,8 @@ class DepthbridgePreferences(bpy.types.AddonPreferences):
         row.prop(self, "remote", placeholder="this machine")
         row.operator("depthbridge.test_remote", text="Test", icon="URL")
         if self.remote:
+            column.prop(self, "remote_token", placeholder="none")
+            column.prop(self, "remote_keys", placeholder="not encrypted")
             column.label(text="Models run on the remote engine, which has its own device and models", icon="INFO")
 
 
@@ -101,8 +114,17 @@ def engine_choice(context: bpy.types.Context, model: str) -> EngineChoice:
         device=chosen.device,
         threads=chosen.threads or None,
         models_dir=models_folder(context),
-        remote=chosen.remote.strip() or None,
+        remote=remote_server(context),
     )
+
+
+def remote_server(context: bpy.types.Context) -> RemoteServer | None:
+    """The server that estimates in place of this machine, as the preferences say; None for none."""
+    chosen = preferences(context)
+    if chosen is None or not chosen.remote.strip():
+        return None
+    keys = Path(bpy.path.abspath(chosen.remote_keys)) if chosen.remote_keys else None
+    return RemoteServer(chosen.remote.strip(), chosen.remote_token.strip() or None, keys)
 
 
 @cache

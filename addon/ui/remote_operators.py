@@ -8,8 +8,9 @@ from typing import Any
 import bpy
 
 from ...engines.errors import DepthbridgeError
+from ..jobs.remote import RemoteServer
 from ..jobs.worker import Done, Failed, Worker, unexpected
-from .preferences import preferences
+from .preferences import remote_server
 
 _POLL_S = 0.1
 _PATIENCE_S = 5.0
@@ -26,11 +27,11 @@ class TestRemote(bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        address = self._address(context)
-        if bpy.app.background or context.window is None or not address:
+        server = self._server(context)
+        if bpy.app.background or context.window is None or server is None:
             return self.execute(context)
         self._worker: Worker[str] = Worker()
-        self._worker.start(lambda report, cancel: ask(address))
+        self._worker.start(lambda report, cancel: server.greeting(_PATIENCE_S))
         self._timer = context.window_manager.event_timer_add(_POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -48,20 +49,23 @@ class TestRemote(bpy.types.Operator):
         context.window_manager.event_timer_remove(self._timer)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        address = self._address(context)
-        if not address:
+        server = self._server(context)
+        if server is None:
             self.report({"ERROR"}, "No address is set; enter that of a running `depthbridge serve`, such as tcp://127.0.0.1:5577.")
             return {"CANCELLED"}
         try:
-            return self._tell(Done(ask(address)))
+            return self._tell(Done(server.greeting(_PATIENCE_S)))
         except DepthbridgeError as error:
             return self._tell(Failed(error))
         except Exception as error:
             return self._tell(Failed(unexpected(error)))
 
-    def _address(self, context: bpy.types.Context) -> str:
-        chosen = preferences(context)
-        return str(self.address or (chosen.remote if chosen is not None else "")).strip()
+    def _server(self, context: bpy.types.Context) -> RemoteServer | None:
+        chosen = remote_server(context)
+        address = str(self.address).strip()
+        if not address or (chosen is not None and chosen.address == address):
+            return chosen
+        return RemoteServer(address)  # another one is not shown this one's token
 
     def _tell(self, end: Any) -> set[str]:
         if isinstance(end, Failed):
@@ -69,17 +73,6 @@ class TestRemote(bpy.types.Operator):
             return {"CANCELLED"}
         self.report({"INFO"}, end.result)
         return {"FINISHED"}
-
-
-def ask(address: str) -> str:
-    """One line about the server at ``address``. Raises a ``DepthbridgeError`` when none answers, or one that speaks otherwise."""
-    try:
-        from ...unity_bridge.client import DepthClient
-    except ImportError as error:
-        raise DepthbridgeError(f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again.") from error
-    with DepthClient(address, timeout_s=_PATIENCE_S) as client:
-        info = client.hello()
-    return f"{address} answers: {info.model}, Depthbridge {info.server_version}."
 
 
 CLASSES: tuple[type, ...] = (TestRemote,)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from depthbridge.addon.batch.options import Plan, SaveFormat, parse
+from depthbridge.addon.jobs.remote import RemoteServer
 from depthbridge.addon.jobs.request import CameraMode
 from depthbridge.addon.options import BuildAs, SkyMode
 from depthbridge.engines.depth_file import DepthMeaning
@@ -41,6 +42,19 @@ def test_words_become_a_plan(tmp_path: Path) -> None:
     assert one.request.backfill
     assert (one.request.camera.mode, one.request.camera.degrees) == (CameraMode.FOV_HORIZONTAL, 70.0)
     assert (made.engine.model, made.engine.device, made.engine.threads) == ("x.onnx", "cpu", 2)
+
+
+def test_a_server_is_shown_the_token_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token.txt").write_text("a token that is long enough\nand a second line\n")
+    remote = ("--remote", "tcp://host:5577")
+    guarded = ("--remote-token-file", str(tmp_path / "token.txt"), "--remote-keys", str(tmp_path))
+    assert plan("a.jpg", "--out", str(tmp_path), *remote).engine.remote == RemoteServer("tcp://host:5577")
+    chosen = plan("a.jpg", "--out", str(tmp_path), *remote, *guarded).engine.remote
+    assert chosen == RemoteServer("tcp://host:5577", "a token that is long enough", tmp_path)
+    with pytest.raises(DepthbridgeError, match="belong to --remote"):
+        plan("a.jpg", "--out", str(tmp_path), *guarded)
+    with pytest.raises(DepthbridgeError, match=r"none\.txt cannot be read"):
+        plan("a.jpg", "--out", str(tmp_path), *remote, "--remote-token-file", str(tmp_path / "none.txt"))
 
 
 def test_one_input_may_name_its_file(tmp_path: Path) -> None:
