@@ -93,7 +93,12 @@ def test_preferences_reach_the_engine(settings: Any, extension: str, tmp_path: P
     chosen = bpy.context.preferences.addons[extension].preferences
     chosen.device, chosen.threads, chosen.models_folder, chosen.remote = "cpu", 3, str(tmp_path), " tcp://localhost:5 "
     choice = engine_choice(bpy.context, "da2-small")
-    assert (choice.model, choice.device, choice.threads, choice.models_dir, choice.remote) == ("da2-small", "cpu", 3, tmp_path, "tcp://localhost:5")
+    assert (choice.model, choice.device, choice.threads, choice.models_dir) == ("da2-small", "cpu", 3, tmp_path)
+    assert (choice.remote.address, choice.remote.token, choice.remote.keys) == ("tcp://localhost:5", None, None)
+    chosen.remote_token, chosen.remote_keys = " a token ", str(tmp_path)
+    guarded = engine_choice(bpy.context, "da2-small").remote
+    assert (guarded.address, guarded.token, guarded.keys) == ("tcp://localhost:5", "a token", tmp_path)
+    chosen.remote_token, chosen.remote_keys = "", ""
     chosen.threads, chosen.remote = 0, ""
     assert engine_choice(bpy.context, "x").threads is None and engine_choice(bpy.context, "x").remote is None
 
