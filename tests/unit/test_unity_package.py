@@ -76,6 +76,8 @@ def test_assemblies_know_what_they_may(path: Path) -> None:
         "Depthbridge.Unity.Editor": {"Depthbridge.Core", "Depthbridge.Unity"},
         "Depthbridge.Core.Tests": {"Depthbridge.Core"},
         "Depthbridge.Unity.Tests": {"Depthbridge.Core", "Depthbridge.Unity"},
+        "Depthbridge.Samples.BoxesOnCubes": {"Depthbridge.Core", "Depthbridge.Unity"},
+        "Depthbridge.Samples.SelfTest": {"Depthbridge.Core", "Depthbridge.Unity"},
     }
     assert own == allowed[assembly["name"]]
     assert assembly["noEngineReferences"] == (assembly["name"] == "Depthbridge.Core")

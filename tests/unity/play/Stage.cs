@@ -59,7 +59,7 @@ namespace Play
             var leaf = Marked("two_sided", 0.4f, -0.75f, 7.5f, -1.5f, 0.6f);
             leaf.GameObject.GetComponent<Renderer>().sharedMaterials = new[] { Cloth("_Cull", 0) };
             var glass = Panel("glass", 0, 0, 1, 4, 4);
-            glass.GetComponent<Renderer>().sharedMaterials = new[] { new Material(null) { renderQueue = 3000 } };
+            glass.GetComponent<Renderer>().sharedMaterials = new[] { new Material((Shader)null) { renderQueue = 3000 } };
             Levels();
             var off = Marked("levels_off", -0.3f, 0.1f, 1.15f, 0.2f, 0.2f).GameObject;
             var group = off.AddComponent<LODGroup>();
@@ -87,7 +87,7 @@ namespace Play
             var made = new GameObject(name);
             Place(made, x, y, distance, width, height);
             made.AddComponent<MeshFilter>().sharedMesh = Square(1);
-            made.AddComponent<MeshRenderer>().sharedMaterials = new[] { new Material(null) };
+            made.AddComponent<MeshRenderer>().sharedMaterials = new[] { new Material((Shader)null) };
             return made;
         }
 
@@ -109,7 +109,7 @@ namespace Play
             Place(made, 2.3f, -0.6f, 5.125f, 0.7f, 0.9f);
             var renderer = made.AddComponent<SkinnedMeshRenderer>();
             renderer.sharedMesh = Square(2);
-            renderer.sharedMaterials = new[] { new Material(null), new Material(null), new Material(null) }; // one more than sub-meshes
+            renderer.sharedMaterials = new[] { new Material((Shader)null), new Material((Shader)null), new Material((Shader)null) }; // one more than sub-meshes
             Pieces["skinned"] = new Piece
             {
                 GameObject = made, Marker = made.AddComponent<DepthObject>(), DistanceM = 5.125, WidthM = 0.7, HeightM = 0.9,
@@ -151,7 +151,7 @@ namespace Play
 
         private static Material Cloth(string property, float value)
         {
-            var made = new Material(null);
+            var made = new Material((Shader)null);
             made.SetFloat(property, value);
             return made;
         }

@@ -11,7 +11,7 @@ namespace UnityEngine
         SceneView = 2,
     }
 
-    public sealed class Camera : Behaviour
+    public sealed partial class Camera : Behaviour
     {
         /// <summary>What a temporal filter adds to the projection: of this picture alone, in clip space.</summary>
         public Vector2 Jitter;

@@ -46,7 +46,7 @@ namespace UnityEngine
         }
     }
 
-    public static class Application
+    public static partial class Application
     {
         public static string dataPath { get; set; }
         public static string persistentDataPath { get; set; }
@@ -114,7 +114,7 @@ namespace UnityEngine
         public static int maximumLODLevel { get; set; }
     }
 
-    public static class SystemInfo
+    public static partial class SystemInfo
     {
         /// <summary>What this graphics card of the stub's cannot do.</summary>
         public static readonly HashSet<RenderTextureFormat> Missing = new HashSet<RenderTextureFormat>();
@@ -184,6 +184,7 @@ namespace UnityEngine
 
     public enum TextAnchor
     {
+        UpperLeft = 0,
         MiddleCenter = 4,
     }
 

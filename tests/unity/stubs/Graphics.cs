@@ -158,7 +158,7 @@ namespace UnityEngine
         }
     }
 
-    public sealed class Shader : Object
+    public sealed partial class Shader : Object
     {
         private static readonly List<string> Names = new List<string>();
 
@@ -182,7 +182,7 @@ namespace UnityEngine
         }
     }
 
-    public class Material : Object
+    public partial class Material : Object
     {
         private readonly Dictionary<int, float> _floats = new Dictionary<int, float>();
 
@@ -232,7 +232,7 @@ namespace UnityEngine
         public Mesh sharedMesh { get; set; }
     }
 
-    public class Renderer : Component
+    public partial class Renderer : Component
     {
         internal List<Material> Materials = new List<Material>();
 

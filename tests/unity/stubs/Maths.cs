@@ -98,7 +98,7 @@ namespace UnityEngine
         }
     }
 
-    public struct Quaternion
+    public partial struct Quaternion
     {
         public float x, y, z, w;
 

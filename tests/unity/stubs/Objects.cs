@@ -68,7 +68,7 @@ namespace UnityEngine
         }
     }
 
-    public sealed class GameObject : Object
+    public sealed partial class GameObject : Object
     {
         internal readonly List<Component> Components = new List<Component>();
         private bool _active = true;
@@ -221,7 +221,7 @@ namespace UnityEngine
         }
     }
 
-    public class Transform : Component
+    public partial class Transform : Component
     {
         internal readonly List<Transform> Children = new List<Transform>();
 

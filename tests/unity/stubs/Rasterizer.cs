@@ -20,13 +20,15 @@ namespace StubUnity
         public Matrix4x4 View, Projection;
         public RenderTexture Target;
 
+        private Color? _unlit;
+
         private struct Corner
         {
             public double X, Y, W; // pixels from the left and from the bottom; distance along the axis
             public Vector3 Seen;
         }
 
-        /// <summary>The picture of a camera: every pixel is painted with its own depth.</summary>
+        /// <summary>The picture of a camera: every pixel is painted with its own depth, or its unlit material's colour.</summary>
         public static void RenderCamera(Camera camera)
         {
             var gpu = new Rasterizer { Target = camera.targetTexture, View = camera.worldToCameraMatrix };
@@ -46,6 +48,7 @@ namespace StubUnity
                 {
                     var material = renderer.Materials[i];
                     var twoSided = material.HasProperty(cull) && material.GetFloat(cull) == 0;
+                    gpu._unlit = material.Unlit;
                     gpu.Draw(renderer, material.renderQueue > 2500 ? null : "scene", i, twoSided ? 1 : 0);
                 }
             }
@@ -154,7 +157,12 @@ namespace StubUnity
 
         private void Shade(string shader, int at, Vector3 seen, double w)
         {
-            if (shader == "scene")
+            if (shader == "scene" && _unlit != null)
+            {
+                var colour = _unlit.Value;
+                Store(at, Unorm(Shown(colour.r)), Unorm(Shown(colour.g)), Unorm(Shown(colour.b)), 255);
+            }
+            else if (shader == "scene")
             {
                 var millimetres = (int)Math.Round(w * SceneMetersPerUnit * 1000);
                 Store(at, (byte)(millimetres >> 8), (byte)millimetres, 200, 17);
@@ -180,6 +188,13 @@ namespace StubUnity
             {
                 throw new ArgumentException("The stub's card does not know the shader " + shader + " into " + Target.graphicsFormat + ".");
             }
+        }
+
+        /// <summary>Colours of materials are sRGB; in linear projects shaders get them as linear values.</summary>
+        private static float Shown(float value)
+        {
+            var isLinear = QualitySettings.activeColorSpace == ColorSpace.Linear;
+            return !isLinear ? value : (float)(value <= 0.04045 ? value / 12.92 : Math.Pow((value + 0.055) / 1.055, 2.4));
         }
 
         private byte Unorm(float value)
