@@ -28,9 +28,10 @@ _KNOWN = ("image", "mask")
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
     """What one request may cost. ``max_message_bytes`` bounds all frames of it together, and each one; ``max_answer_bytes`` the maps that
-    come back. Both let the largest picture through: RGBA has 4 bytes a pixel, a map with all its layers and an overlay 17."""
+    come back. Both let the largest picture through: RGBA with a mask of 32 bits has 8 bytes a pixel, a map with all its layers and an
+    overlay 17."""
 
-    max_message_bytes: int = 160 * 1024 * 1024
+    max_message_bytes: int = 288 * 1024 * 1024
     max_answer_bytes: int = 640 * 1024 * 1024
     max_frames: int = 16
     max_pixels: int = 36_000_000
@@ -38,10 +39,10 @@ class ServerLimits:
 
     @classmethod
     def for_pixels(cls, max_pixels: int) -> ServerLimits:
-        """For pictures of up to so many pixels: the usual limits, or as much more as RGBA and a whole map of such a picture take."""
+        """For pictures of up to so many pixels: the usual limits, or as much more as such a picture with its mask and its whole map take."""
         usual = cls()
         return cls(
-            max_message_bytes=max(usual.max_message_bytes, 4 * max_pixels + 2 * 1024 * 1024),
+            max_message_bytes=max(usual.max_message_bytes, 8 * max_pixels + 2 * 1024 * 1024),
             max_answer_bytes=max(usual.max_answer_bytes, (BYTES_PER_PIXEL["f32"] + OVERLAY_BYTES_PER_PIXEL) * max_pixels),
             max_pixels=max_pixels,
         )
