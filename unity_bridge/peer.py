@@ -92,13 +92,13 @@ class Peer:
         reply: Reply | None = None
         error: BridgeError | None = None
         try:
-            header = json.loads(frames[2].bytes)
+            header = json.loads(frames[2].bytes, parse_constant=_no_number)
             if header["status"] == "ok":
                 reply = Reply(header, [frame.buffer for frame in frames[3:]])
             else:
                 about = header["error"]
                 error = self._refused(prefix.version, str(about["code"]), str(about["message"]), bool(about.get("retryable", False)))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
             error = self.not_understood(problem)
         return Answer(frames[1].bytes, prefix.kind, reply, error)
 
@@ -107,7 +107,7 @@ class Peer:
         """Around what reads an answer: an answer that cannot be read becomes a :class:`BridgeError`."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError, CameraError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, CameraError) as error:
             raise self.not_understood(error) from error
 
     def _refused(self, version: str, code: str, message: str, retryable: bool) -> BridgeError:
@@ -155,3 +155,7 @@ class Peer:
             with tcp.create_connection((address.hostname or "", address.port or 0), timeout=0.5):
                 return True
         return False
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"its answer holds {name}, which is no JSON number")

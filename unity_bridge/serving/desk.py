@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _DRAIN_LINGER_MS = 300
 # How long a stop waits for the inference that runs: most end within this, and then nothing is left behind.
 _ABANDON_S = 2.0
+# A client may give a deadline in a million years, which no poll can wait for.
+_LONGEST_POLL_S = 60.0
 
 
 class Desk:
@@ -109,7 +111,9 @@ class Desk:
 
     def _until_next_expiry_ms(self) -> int | None:
         expiry = self._queue.next_expiry()
-        return None if expiry is None else max(0, math.ceil((expiry - time.monotonic()) * 1000))
+        if expiry is None:
+            return None
+        return max(0, math.ceil(min(expiry - time.monotonic(), _LONGEST_POLL_S) * 1000))
 
     def _refuse_expired(self, router: zmq.Socket[bytes], job: Job) -> None:
         try:

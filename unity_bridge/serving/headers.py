@@ -36,6 +36,7 @@ CAPABILITIES = (
 """What ``requires`` may name in this version."""
 
 _ROTATION_TOLERANCE = 1e-3
+_LONGEST_QUOTE = 300
 # A million kilometres: a number beyond this is a mistake.
 _FARTHEST_M = 1e9
 
@@ -167,7 +168,7 @@ def parse_header(raw: bytes, struct: type[_Struct]) -> _Struct:
     try:
         header = msgspec.json.decode(raw, type=struct)
     except msgspec.ValidationError as error:
-        raise RequestError(ErrorCode.BAD_HEADER, f"The header is not valid: {error}.") from error
+        raise RequestError(ErrorCode.BAD_HEADER, f"The header is not valid: {_shortened(str(error))}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(ErrorCode.BAD_HEADER, _why_not_json(raw, error)) from error
     missing = [name for name in getattr(header, "requires", ()) if name not in CAPABILITIES]
@@ -177,6 +178,11 @@ def parse_header(raw: bytes, struct: type[_Struct]) -> _Struct:
             ErrorCode.UNSUPPORTED, f"The request requires {named}, which this server does not have; it has {', '.join(CAPABILITIES)}."
         )
     return header
+
+
+def _shortened(text: str) -> str:
+    """Without the middle of a long value that it quotes; the place in the header stands at the end."""
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 2 :]}"
 
 
 class _Constant(ValueError):
