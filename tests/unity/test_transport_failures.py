@@ -214,8 +214,8 @@ def test_a_server_that_speaks_only_when_it_has_heard_all() -> None:
         connection.sendall(ready("ROUTER"))
         until_closed(connection)
 
-    with raw_peer(handler) as peer:
-        assert failure(run("managed", "connect", peer.endpoint, 3000)) == "none"
+    with raw_peer(handler) as peer:  # a client that waits for the end of its own limit is stuck as far as this test goes
+        assert failure(run("managed", "connect", peer.endpoint, 60000, timeout_s=25)) == "none"
 
 
 # ---- what goes wrong later
@@ -346,14 +346,14 @@ def deaf_peer() -> Iterator[Peer]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_send_to_a_server_that_does_not_read_gives_up(kind: str, deaf_peer: Peer) -> None:
-    said = run(kind, "stuck", deaf_peer.endpoint, 500, 0)
+    said = run(kind, "stuck", deaf_peer.endpoint, 500, 0, 1)
     assert failure(said) == "Timeout"
     assert kind == "libzmq" or "took no byte for 500 ms" in message(said)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_close_wakes_a_send(kind: str, deaf_peer: Peer) -> None:
-    said = run(kind, "stuck", deaf_peer.endpoint, 25000, 500)
+    said = run(kind, "stuck", deaf_peer.endpoint, 25000, 500, 1)
     assert failure(said) == "Closed", said
 
 
@@ -361,10 +361,10 @@ def test_a_send_that_advances_is_not_given_up() -> None:
     def handler(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         handshake(connection)
-        for _ in range(25):  # for longer than the limit, in which nothing else would end it
+        for _ in range(40):  # the first message alone takes longer than the limit
             time.sleep(0.1)
             receive_exactly(connection, 300_000)
 
     with raw_peer(handler) as peer:
-        said = run("managed", "stuck", peer.endpoint, 1000, 0)
-    assert failure(said) == "Closed" and len(said["sent"]) >= 7, said
+        said = run("managed", "stuck", peer.endpoint, 1000, 0, 8)
+    assert failure(said) == "Closed" and said["sent"][0] == "1", said

@@ -248,7 +248,7 @@ namespace Depthbridge.Tests
             }
         }
 
-        /// <summary>Numbers: the send's limit in ms, and when to close from another thread (0: never). The peer does not read.</summary>
+        /// <summary>Numbers: the send's limit in ms, when to close from another thread (0: never), MiB of a message. The peer hardly reads.</summary>
         private void Stuck()
         {
             using (ITransport transport = Open(new TransportLimits { SendTimeoutMs = _numbers[0] }))
@@ -262,13 +262,13 @@ namespace Depthbridge.Tests
                         transport.Close();
                     }).Start();
                 }
-                byte[] megabyte = new byte[1 << 20];
+                byte[] body = new byte[_numbers[2] << 20];
                 try
                 {
                     for (int i = 0; i < 1000; i++)
                     {
                         clock.Restart();
-                        transport.Send(Message(megabyte));
+                        transport.Send(Message(body));
                         Harness.Say("sent", i + 1);
                     }
                 }
