@@ -19,8 +19,19 @@ namespace UnityEngine
         /// <summary>How often it rendered.</summary>
         public int Renders;
 
+        /// <summary>
+        /// As Post Processing 2 does: pins the projection without jitter whenever the camera renders. No reset lets go of it: it stays when
+        /// the target, the aspect or the field of view is another one.
+        /// </summary>
+        public bool PinsProjection;
+
+        /// <summary>Whether an aspect that nobody set follows a new target only when the camera renders next.</summary>
+        public static bool AspectWaits;
+
         private float? _aspect;
+        private float? _renderedAspect;
         private Matrix4x4? _projection;
+        private Matrix4x4? _still;
 
         public enum GateFitMode
         {
@@ -71,7 +82,7 @@ namespace UnityEngine
 
         public float aspect
         {
-            get { return _aspect ?? (float)pixelWidth / pixelHeight; }
+            get { return _aspect ?? (AspectWaits ? _renderedAspect : null) ?? (float)pixelWidth / pixelHeight; }
             set { _aspect = value; }
         }
 
@@ -100,7 +111,7 @@ namespace UnityEngine
         {
             get
             {
-                var result = nonJitteredProjectionMatrix;
+                var result = Unjittered;
                 result.m02 += Jitter.x;
                 result.m12 += Jitter.y;
                 return result;
@@ -110,13 +121,30 @@ namespace UnityEngine
 
         public Matrix4x4 nonJitteredProjectionMatrix
         {
+            get { return _still ?? Unjittered; }
+            set { _still = value; }
+        }
+
+        private Matrix4x4 Unjittered
+        {
             get { return _projection ?? (orthographic ? Orthographic() : Perspective()); }
         }
 
         public void Render()
         {
             Renders++;
+            BeginRender();
             Rasterizer.RenderCamera(this);
+        }
+
+        /// <summary>What happens to matrices before a camera renders, into a target or the window.</summary>
+        internal void BeginRender()
+        {
+            _renderedAspect = (float)pixelWidth / pixelHeight;
+            if (PinsProjection)
+            {
+                _still = Unjittered;
+            }
         }
 
         public Vector3 WorldToScreenPoint(Vector3 position)

@@ -51,10 +51,8 @@ namespace UnityEngine
         public static string dataPath { get; set; }
         public static string persistentDataPath { get; set; }
 
-        public static bool isPlaying
-        {
-            get { return true; }
-        }
+        /// <summary>In Unity it can only be read; the editor's tests set it.</summary>
+        public static bool isPlaying { get; set; } = true;
 
         public static bool isEditor
         {

@@ -371,7 +371,7 @@ namespace UnityEngine.SceneManagement
 
         public bool isLoaded
         {
-            get { return Roots != null; }
+            get { return Roots != null && Roots != StubUnity.PlayerLoop.KeptScene.Roots; } // nothing says that the latter ever counts as loaded
         }
 
         public bool IsValid()

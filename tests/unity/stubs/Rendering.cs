@@ -167,6 +167,8 @@ namespace UnityEngine.Rendering
 
         private static readonly List<AsyncGPUReadbackRequest.Pending> Waiting = new List<AsyncGPUReadbackRequest.Pending>();
 
+        private static bool _busy;
+
         public static int Outstanding
         {
             get { return Waiting.Count; }
@@ -177,7 +179,8 @@ namespace UnityEngine.Rendering
             var pending = new AsyncGPUReadbackRequest.Pending
             {
                 Pixels = (byte[])((RenderTexture)src).Pixels.Clone(), // the card copies in order, before the next draw into it
-                Failed = FailNext > 0,
+                // OpenGL ES promises glReadPixels of four channels alone.
+                Failed = FailNext > 0 || (SystemInfo.graphicsDeviceType == GraphicsDeviceType.OpenGLES3 && ((RenderTexture)src).PixelBytes == 2),
                 DueFrame = Time.frameCount + Latency,
                 Callback = callback,
             };
@@ -197,6 +200,23 @@ namespace UnityEngine.Rendering
         }
 
         private static void Finish(int frame)
+        {
+            if (_busy)
+            {
+                throw new InvalidOperationException("Readbacks were waited for within a readback's callback: nothing says that the engine can.");
+            }
+            _busy = true;
+            try
+            {
+                Run(frame);
+            }
+            finally
+            {
+                _busy = false;
+            }
+        }
+
+        private static void Run(int frame)
         {
             foreach (var pending in Waiting.ToArray())
             {

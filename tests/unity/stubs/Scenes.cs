@@ -39,6 +39,11 @@ namespace UnityEngine
             return made;
         }
 
+        public Component AddComponent(Type componentType)
+        {
+            return (Component)typeof(GameObject).GetMethod("AddComponent", Type.EmptyTypes).MakeGenericMethod(componentType).Invoke(this, null);
+        }
+
         /// <summary>One unit wide and high, its front towards -z, wound clockwise as seen from there.</summary>
         private static Mesh Quad()
         {
@@ -151,10 +156,7 @@ namespace UnityEngine
             get { return "stub"; }
         }
 
-        public static GraphicsDeviceType graphicsDeviceType
-        {
-            get { return GraphicsDeviceType.Null; }
-        }
+        public static GraphicsDeviceType graphicsDeviceType { get; set; } = GraphicsDeviceType.Null;
     }
 }
 
@@ -163,6 +165,7 @@ namespace UnityEngine.Rendering
     public enum GraphicsDeviceType
     {
         Null = 4,
+        OpenGLES3 = 11,
     }
 
     public abstract class RenderPipelineAsset : Object
