@@ -22,7 +22,9 @@ _POSE = [[1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 1, 0]]
 
 DEEP = b"[" * 100_000
 _NUMBERS: tuple[Any, ...] = (0, -1, 1, 2**31, 2**32, 2**63, 2**64, -(2**63) - 1, 10**400, 1e308, -1e308, 5e-324, 1e-300, 0.5, -0.0, 65535, 65536)
-_TEXTS: tuple[Any, ...] = ("", "raw", "png", "jpeg", "u8", "u16", "f32", "colour", "top_left", "sRGB", "\0", "\ud800", "x" * 5000, "../..", "{0}%s", "é\U0001f600")
+_TEXTS: tuple[Any, ...] = (
+    "", "raw", "png", "jpeg", "u8", "u16", "f32", "colour", "top_left", "sRGB", "\0", "\ud800", "x" * 5000, "../..", "{0}%s", "é\U0001f600",
+)  # fmt: skip
 _OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [None], {"": None}, [1, 2, 3], ["image"], float("nan"), float("inf"), float("-inf"))
 
 
@@ -45,7 +47,10 @@ def requests_of_every_kind() -> list[tuple[int, dict[str, Any], list[bytes]]]:
     rgba = rng.integers(1, 200, (HEIGHT, WIDTH, 4), dtype=np.uint8)
     ids = np.array([[1, 1, 1, 2, 2, 2]] * HEIGHT, np.uint16)
     colours = np.stack([ids * 50, ids * 0, ids * 7, ids * 0 + 255], -1).astype(np.uint8)
-    named = [{"mask_value": 1, "id": "a", "category": {"x": [1]}, "bbox": [0, 0, 3, 4], "parent_id": 2}, {"mask_value": 2, "known_distance_m": 3.5}]
+    named = [
+        {"mask_value": 1, "id": "a", "category": {"x": [1]}, "bbox": [0, 0, 3, 4], "parent_id": 2},
+        {"mask_value": 2, "known_distance_m": 3.5},
+    ]
     coloured = [{"colour": [50, 0, 7, 255]}, {"colour": [100, 0, 14, 255], "id": 9}]
     pixels = [rgba.tobytes(), ids.tobytes()]
     png, pose = {"encoding": "png"}, {"fx": 5, "fy": 6, "cx": 3, "cy": 2, **_SIZE, "extrinsics": _POSE}
@@ -125,7 +130,11 @@ class Mutator:
         return [self._noise(self.random.choice((0, 1, 8, 8, 9, 64, 65, 2000))) for _ in range(self.random.randint(1, 6))]
 
     def _prefix(self, frames: list[bytes], _: list[bytes]) -> list[bytes]:
-        kind, major, minor = self.random.choice((0, 1, 4, 5, 7, 8, 255, 65535)), self.random.choice((0, 0, 0, 1, 255)), self.random.choice((3, 3, 2, 4, 255))
+        kind, major, minor = (
+            self.random.choice((0, 1, 4, 5, 7, 8, 255, 65535)),
+            self.random.choice((0, 0, 0, 1, 255)),
+            self.random.choice((3, 3, 2, 4, 255)),
+        )
         return [pack_prefix(kind, major, minor), *frames[1:]]
 
     def _id(self, frames: list[bytes], _: list[bytes]) -> list[bytes]:
@@ -221,7 +230,9 @@ class RequestFuzzer(Mutator):
 
     def message(self, number: int) -> list[bytes]:
         """The next one, with an id of its own unless that is what is wrong with it."""
-        found = self.broken(self._real(b"%d" % number), self._real(b"%d" % number)) if self.random.random() < 0.97 else self._real(b"%d" % number)
+        found = (
+            self.broken(self._real(b"%d" % number), self._real(b"%d" % number)) if self.random.random() < 0.97 else self._real(b"%d" % number)
+        )
         return [b"", *found] if self.random.random() < 0.05 else found
 
     def _real(self, request_id: bytes) -> list[bytes]:

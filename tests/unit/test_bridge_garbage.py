@@ -4,13 +4,11 @@ can be answered is answered once, with a code."""
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import socket
 import struct
 import time
-import zlib
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -19,7 +17,6 @@ import pytest
 import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from depthbridge.engines.camera import CameraIntrinsics
 from depthbridge.engines.depth_map import DepthKind
@@ -32,9 +29,10 @@ from depthbridge.unity_bridge.serving.payloads import ServerLimits
 from depthbridge.unity_bridge.serving.server import BridgeServer
 from support import zmtp_peers
 from support.beside import Bystander, server_process
+from support.bombs import bombs, png_bomb
 from support.bridge_peers import LOOPBACK, dealer, exchange, impostor
 from support.colour_depth import ColourDepth
-from support.fuzz import DEEP, Mutator, RequestFuzzer, file_of, requests_of_every_kind, who_is_answered
+from support.fuzz import DEEP, Mutator, RequestFuzzer, requests_of_every_kind, who_is_answered
 
 MESSAGES = 100_000
 WINDOW = 32
@@ -135,8 +133,17 @@ def test_a_hundred_thousand_broken_messages(server):
 
 # ---- headers of any shape --------------------------------------------------------------------------------------------
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*CAPABILITIES, "image", "mask", "raw", "png"])
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from([*CAPABILITIES, "image", "mask", "raw", "png"])
+)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12
+)
 
 
 def keys(**known):
@@ -154,7 +161,15 @@ thing = keys(
     mask_value=st.integers(-1, 2**33), colour=st.lists(st.integers(-1, 256), max_size=5), id=st.integers() | st.text(max_size=5),
     category=anything, bbox=anything, parent_id=anything, known_distance_m=numbers,
 )  # fmt: skip
-camera = keys(fx=numbers, fy=numbers, cx=numbers, cy=numbers, width=st.just(3), height=st.just(2), extrinsics=st.lists(st.lists(numbers, max_size=5), max_size=4))
+camera = keys(
+    fx=numbers,
+    fy=numbers,
+    cx=numbers,
+    cy=numbers,
+    width=st.just(3),
+    height=st.just(2),
+    extrinsics=st.lists(st.lists(numbers, max_size=5), max_size=4),
+)
 headers = keys(
     payloads=st.lists(payload, max_size=3), outputs=st.lists(st.sampled_from(["objects", "depth", "overlay", "x"]), max_size=4),
     objects=st.lists(thing, max_size=4), camera=camera, camera_source=st.sampled_from(["given", "exif", "assumed"]),
@@ -190,55 +205,6 @@ def test_headers_of_any_shape(server):
 
 
 # ---- too much --------------------------------------------------------------------------------------------------------
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png_bomb(width, height, colours=2, *extra):
-    """A PNG of one colour, and of a few kB."""
-    packer = zlib.compressobj(9)
-    row = bytes(1 + width * (3 if colours == 2 else 1))
-    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(extra) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
-def jpeg_of_size(width, height):
-    """A JPEG of 8x8 pixels whose header says another size."""
-    data = bytearray(file_of(np.zeros((8, 8, 3), np.uint8), "jpeg"))
-    place = data.index(b"\xff\xc0") + 5
-    data[place : place + 4] = struct.pack(">HH", height, width)
-    return bytes(data)
-
-
-def jpeg_of_scans(count):
-    """A progressive JPEG with one scan over and over."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros((2000, 2000, 3), np.uint8)).save(buffer, "jpeg", progressive=True)
-    data = buffer.getvalue()
-    start = data.rindex(b"\xff\xda")
-    return data[:start] + data[start:-2] * count + data[-2:]
-
-
-def bombs():
-    """Name of the payload, its encoding, the size said in the header, the file."""
-    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9))
-    profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(200_000_000), 9))
-    for name, colours in (("image", 2), ("mask", 0)):
-        small = png_bomb(64, 64, colours)
-        yield name, "png", (30_000, 30_000), png_bomb(30_000, 300, colours).replace(struct.pack(">II", 30_000, 300), struct.pack(">II", 30_000, 30_000))
-        yield name, "png", (64, 64), png_bomb(9_000, 9_000, colours)
-        yield name, "png", (6_000, 6_000), png_bomb(6_000, 6_000, colours)[:-3000]
-        yield name, "png", (6_000, 6_000), small.replace(struct.pack(">II", 64, 64), struct.pack(">II", 6_000, 6_000))
-        yield name, "png", (64, 64), png_bomb(64, 64, colours, text, text)
-        yield name, "png", (64, 64), png_bomb(64, 64, colours, profile)
-        yield name, "png", (64, 64), png_bomb(64, 64, colours, *[chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))])
-    yield "image", "jpeg", (65_535, 65_535), jpeg_of_size(65_535, 65_535)
-    yield "image", "jpeg", (6_000, 6_000), jpeg_of_size(6_000, 6_000)
-    yield "image", "jpeg", (8, 8), jpeg_of_size(6_000, 6_000)
-    yield "image", "jpeg", (2_000, 2_000), jpeg_of_scans(2_000)
 
 
 def with_file(request_id, name, encoding, size, data):
@@ -277,7 +243,12 @@ def test_messages_of_two_hundred_thousand_parts_and_of_too_many_bytes(server):
         accountant = Accountant(raw)
         warm = 0.0
         for turn in range(4):
-            for frames in (parts, [b"", *parts], [pack_prefix(Kind.INFER), b"%d" % turn, b"{}", *parts], [pack_prefix(9), b"9%d" % turn, *parts]):
+            for frames in (
+                parts,
+                [b"", *parts],
+                [pack_prefix(Kind.INFER), b"%d" % turn, b"{}", *parts],
+                [pack_prefix(9), b"9%d" % turn, *parts],
+            ):
                 accountant.send(frames)
             accountant.settle()
             accountant.send([pack_prefix(Kind.HEALTH), b"h%d" % turn, b"{}", *[bytes(limit // 10)] * 10])  # no part is over the limit, all are
