@@ -97,7 +97,9 @@ values = st.recursive(
 
 def same(one: Any, other: Any) -> bool:
     """Equal, and of the same kind, but that a number may be written as 1 or 1.0, and that mono's own double.Parse is sometimes one unit in the
-    last place off, and more below 2.3e-308; it is asked twice here."""
+    last place off, and more below 2.3e-308; it is asked twice here. Whole numbers that 64 bits do not hold are doubles in C#."""
+    if isinstance(one, int) and not isinstance(one, bool) and not -(2**63) <= one < 2**63:
+        one = float(one)
     if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
         return one is other
     if isinstance(one, dict):
