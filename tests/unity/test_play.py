@@ -94,6 +94,8 @@ def extent_center(extent: dict[str, Any]) -> list[float]:
     [
         {},
         {"rg16": "no"},
+        {"gles": "yes"},
+        {"post_processing": "yes"},
         {"async": "no"},
         {"meters_per_unit": "0.01"},
         {"flow": "Lossless"},
@@ -151,6 +153,14 @@ def test_a_lost_readback_a_new_size_and_each_trigger(build: PlayBuild) -> None:
     assert [line for line in report["log"] if "did not give the pixels" in line]
 
 
+def test_a_listener_may_switch_the_capture_off(build: PlayBuild) -> None:
+    """Targets go when the card has let go of them: nothing is waited for within a readback's callback."""
+    report = build.play("OneFrame")
+    assert (report["captured"], report["captured_again"]) == (1, 2)
+    assert report["readbacks_left"] == report["render_textures_left"] == report["command_buffers_left"] == 0
+    assert report["render_textures_at_exit"] == 0
+
+
 def test_play_and_stop_fifty_times_leaves_nothing(build: PlayBuild, server: BridgeServer) -> None:
     report = build.play("Cycles", endpoint=server.endpoint, cycles=50)
     assert report["answered"] >= 10
@@ -172,8 +182,9 @@ def test_play_and_stop_without_a_server_leaves_nothing(build: PlayBuild) -> None
 def test_an_orthographic_camera_is_refused_once_in_a_sentence(build: PlayBuild) -> None:
     report = build.play("Refusals")
     assert all(report[f"orthographic_{i}"] for i in range(5)) and report["recovers"]
-    assert len(report["problems"]) == 2, "one of the capture, one of the exporter"
-    assert all("orthographic" in sentence and "perspective" in sentence for sentence in report["problems"])
+    assert len(report["problems"]) == 3, "one of the capture, one of the exporter, one about the size"
+    assert all("orthographic" in sentence and "perspective" in sentence for sentence in report["problems"][:2])
+    assert "20000x180" in report["problems"][2] and report["left_of_a_size_that_is_refused"] == 0
 
 
 def test_intrinsics_are_those_of_the_gate_not_of_the_sensor(build: PlayBuild, tmp_path: Path) -> None:

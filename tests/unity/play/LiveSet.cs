@@ -27,10 +27,21 @@ namespace Play
             {
                 SystemInfo.Missing.Add(RenderTextureFormat.RG16);
             }
+            if (Scenarios.Get(options, "gles", "no") == "yes")
+            {
+                SystemInfo.graphicsDeviceType = GraphicsDeviceType.OpenGLES3;
+            }
             AsyncGPUReadback.Latency = int.Parse(Scenarios.Get(options, "latency", "2"));
             var metersPerUnit = float.Parse(Scenarios.Get(options, "meters_per_unit", "1"), CultureInfo.InvariantCulture);
             Stage = new Stage(metersPerUnit);
             Stage.Build();
+            if (Scenarios.Get(options, "post_processing", "no") == "yes")
+            {
+                Screen.width = 900; // another aspect than the capture's
+                Camera.AspectWaits = true;
+                Stage.Camera.PinsProjection = true;
+                Stage.Camera.Jitter = new Vector2(0.0005f, -0.0004f);
+            }
             Holder = new GameObject("Depthbridge");
             Holder.SetActive(false);
             Client = Holder.AddComponent<DepthBridgeClient>();

@@ -169,6 +169,25 @@ namespace Play
             report.Name("render_textures_left").Value(RenderTexture.Alive);
         }
 
+        /// <summary>A listener switches the capture off, while other frames are on their way, and on again later.</summary>
+        public static void OneFrame(JsonWriter report, Dictionary<string, string> options)
+        {
+            var set = new LiveSet(options);
+            var captured = 0;
+            set.Capture.OnFrameCaptured += frame => captured++;
+            set.Capture.OnFrameCaptured += frame => set.Capture.enabled = false;
+            set.Start();
+            Frames(8);
+            report.Name("captured").Value(captured).Name("readbacks_left").Value(AsyncGPUReadback.Outstanding);
+            report.Name("render_textures_left").Value(RenderTexture.Alive).Name("command_buffers_left").Value(CommandBuffer.Alive);
+            PlayerLoop.Send(set.Capture, "LateUpdate"); // some platforms' last frames
+            set.Capture.enabled = true;
+            Frames(8);
+            report.Name("captured_again").Value(captured);
+            PlayerLoop.Exit();
+            report.Name("render_textures_at_exit").Value(RenderTexture.Alive);
+        }
+
         private static void Frames(int count)
         {
             for (var i = 0; i < count; i++)
@@ -195,6 +214,9 @@ namespace Play
             }
             set.Stage.Camera.orthographic = false;
             report.Name("recovers").Value(Program.Until(() => set.Capture.LastFrameId > 0, 2));
+            set.Capture.Width = 20000;
+            Frames(5);
+            report.Name("left_of_a_size_that_is_refused").Value(RenderTexture.Alive);
             report.Name("problems").BeginArray();
             problems.ForEach(each => report.Value(each));
             report.EndArray();

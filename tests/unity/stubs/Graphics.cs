@@ -96,8 +96,13 @@ namespace UnityEngine
             get { return graphicsFormat == GraphicsFormat.R8G8_UNorm ? 2 : 4; }
         }
 
+        /// <summary>False, and a line in the console, for sizes that no card has.</summary>
         public bool Create()
         {
+            if (Math.Max(width, height) > 16384)
+            {
+                return false;
+            }
             if (Pixels == null)
             {
                 Pixels = new byte[width * height * PixelBytes];

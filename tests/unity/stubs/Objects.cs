@@ -371,7 +371,8 @@ namespace UnityEngine.SceneManagement
 
         public bool isLoaded
         {
-            get { return Roots != null && Roots != StubUnity.PlayerLoop.KeptScene.Roots; } // nothing says that the latter ever counts as loaded
+            // Nothing says that the scene of DontDestroyOnLoad ever counts as loaded.
+            get { return Roots != null && Roots != StubUnity.PlayerLoop.KeptScene.Roots; }
         }
 
         public bool IsValid()

@@ -44,6 +44,10 @@ namespace StubUnity
                     Send(behaviour, message);
                 }
             }
+            foreach (var camera in Living<Camera>().ToArray())
+            {
+                camera.BeginRender(); // into the window
+            }
             foreach (var type in new[] { EventType.Layout, EventType.Repaint })
             {
                 Event.current = new Event { type = type };

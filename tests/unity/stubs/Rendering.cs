@@ -180,7 +180,8 @@ namespace UnityEngine.Rendering
             {
                 Pixels = (byte[])((RenderTexture)src).Pixels.Clone(), // the card copies in order, before the next draw into it
                 // OpenGL ES promises glReadPixels of four channels alone.
-                Failed = FailNext > 0 || (SystemInfo.graphicsDeviceType == GraphicsDeviceType.OpenGLES3 && ((RenderTexture)src).PixelBytes == 2),
+                Failed = FailNext > 0 ||
+                    (SystemInfo.graphicsDeviceType == GraphicsDeviceType.OpenGLES3 && ((RenderTexture)src).PixelBytes == 2),
                 DueFrame = Time.frameCount + Latency,
                 Callback = callback,
             };
@@ -203,7 +204,7 @@ namespace UnityEngine.Rendering
         {
             if (_busy)
             {
-                throw new InvalidOperationException("Readbacks were waited for within a readback's callback: nothing says that the engine can.");
+                throw new InvalidOperationException("Readbacks were waited for within a readback's callback: can the engine?");
             }
             _busy = true;
             try

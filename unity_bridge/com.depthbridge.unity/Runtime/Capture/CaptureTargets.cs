@@ -2,6 +2,7 @@
 using System;
 using UnityEngine;
 using UnityEngine.Experimental.Rendering;
+using UnityEngine.Rendering;
 using Object = UnityEngine.Object;
 
 namespace Depthbridge
@@ -21,13 +22,24 @@ namespace Depthbridge
             }
             _list = new DrawList(objects);
             var isAsync = SystemInfo.supportsAsyncGPUReadback;
-            // ReadPixels is only sure of four channels.
-            _mask = new MaskRenderer(width, height, isAsync && SystemInfo.SupportsRenderTextureFormat(RenderTextureFormat.RG16));
-            _depth = withDepth ? new PlanarDepthRenderer(width, height) : null;
             var isLinear = QualitySettings.activeColorSpace == ColorSpace.Linear;
             var format = isLinear ? GraphicsFormat.R8G8B8A8_SRGB : GraphicsFormat.R8G8B8A8_UNorm;
-            Image = new RenderTexture(width, height, 24, format) { name = "Depthbridge picture" };
-            Image.Create();
+            try
+            {
+                Image = new RenderTexture(width, height, 24, format) { name = "Depthbridge picture" };
+                if (!Image.Create())
+                {
+                    throw new DepthbridgeException(
+                        "This graphics card cannot make pictures of " + width + "x" + height + " pixels; capture smaller ones.");
+                }
+                _mask = new MaskRenderer(width, height, isAsync && CanReadTwoChannels());
+                _depth = withDepth ? new PlanarDepthRenderer(width, height) : null;
+            }
+            catch
+            {
+                LetGo(); // it is tried again with each frame
+                throw;
+            }
             Readback = new FrameReadback(width, height, isAsync, _mask.HasTwoChannels, done);
         }
 
@@ -59,14 +71,31 @@ namespace Depthbridge
 
         public void Dispose()
         {
-            Readback.Dispose(); // first: it waits for the copies from the targets
-            _mask.Dispose();
+            Readback.Stop(LetGo);
+        }
+
+        /// <summary>OpenGL ES and ReadPixels are only sure of four.</summary>
+        private static bool CanReadTwoChannels()
+        {
+            return SystemInfo.graphicsDeviceType != GraphicsDeviceType.OpenGLES3 &&
+                SystemInfo.SupportsRenderTextureFormat(RenderTextureFormat.RG16);
+        }
+
+        private void LetGo()
+        {
+            if (_mask != null)
+            {
+                _mask.Dispose();
+            }
             if (_depth != null)
             {
                 _depth.Dispose();
             }
-            Image.Release();
-            Object.DestroyImmediate(Image);
+            if (Image != null)
+            {
+                Image.Release();
+                Object.DestroyImmediate(Image);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ namespace Depthbridge
         private void Capture()
         {
             var camera = FindCamera();
+            CameraReader.Check(camera);
             if (_targets == null || !_targets.Fits(_width, _height, _planarDepth))
             {
                 if (_targets != null)
@@ -22,9 +23,9 @@ namespace Depthbridge
             var frame = new CapturedFrame(_pool, _width, _height);
             using (new CameraRedirect(camera, _targets.Image))
             {
+                camera.Render(); // first: it brings up to date the aspect, a filter's matrices, and what is drawn of skinned meshes
                 frame.Intrinsics = CameraReader.Intrinsics(camera, _width, _height);
                 frame.Extrinsics = CameraReader.Extrinsics(camera, _metersPerUnit);
-                camera.Render(); // first: skinned meshes are brought up to date by it
                 _targets.Draw(camera, _ids, _metersPerUnit);
             }
             frame.FrameId = ++_frameId;

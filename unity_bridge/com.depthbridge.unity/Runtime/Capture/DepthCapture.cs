@@ -89,8 +89,12 @@ namespace Depthbridge
 
         private void LateUpdate()
         {
+            if (_sender == null)
+            {
+                return; // some platforms play on for a frame after OnApplicationQuit
+            }
             _sender.Pump();
-            if (Time.frameCount == _lastFrameCount || !IsDue() || !HasRoom())
+            if (_sender == null || Time.frameCount == _lastFrameCount || !IsDue() || !HasRoom())
             {
                 return;
             }

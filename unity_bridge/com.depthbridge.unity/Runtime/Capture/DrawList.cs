@@ -51,7 +51,7 @@ namespace Depthbridge
             Items.Clear();
             _objects.BeginFrame();
             ListRenderers();
-            GeometryUtility.CalculateFrustumPlanes(camera.nonJitteredProjectionMatrix * camera.worldToCameraMatrix, _frustum);
+            GeometryUtility.CalculateFrustumPlanes(CameraReader.Projection(camera) * camera.worldToCameraMatrix, _frustum);
             _lods.Choose(camera);
             foreach (var renderer in _renderers)
             {
@@ -126,14 +126,18 @@ namespace Depthbridge
             _lods.BeginScene();
             for (var i = 0; i < SceneManager.sceneCount; i++)
             {
-                ListScene(SceneManager.GetSceneAt(i));
+                var scene = SceneManager.GetSceneAt(i);
+                if (scene.isLoaded)
+                {
+                    ListScene(scene);
+                }
             }
-            ListScene(KeptScene());
+            ListScene(KeptScene()); // which no loading ever ends for
         }
 
         private void ListScene(Scene scene)
         {
-            if (!scene.IsValid() || !scene.isLoaded)
+            if (!scene.IsValid())
             {
                 return;
             }

@@ -12,7 +12,7 @@ namespace Depthbridge
     /// Brings a frame's targets into its arrays: asynchronously, some frames later and without a stall, where the card can; at once
     /// otherwise. Rows are left as they come, the lower one first.
     /// </summary>
-    internal sealed class FrameReadback : IDisposable
+    internal sealed class FrameReadback
     {
         /// <summary>How many frames may be under way.</summary>
         public const int MostPending = 3;
@@ -25,6 +25,8 @@ namespace Depthbridge
         private Texture2D _colours;
         private Texture2D _ids;
         private Texture2D _floats;
+        private Action _letGo;
+        private bool _inCallback;
 
         /// <param name="width">Pixels.</param>
         /// <param name="height">Pixels.</param>
@@ -76,13 +78,32 @@ namespace Depthbridge
             }
         }
 
-        /// <summary>Waits for what is under way: a target must not be released while the card copies from it.</summary>
-        public void Dispose()
+        /// <summary>
+        /// Waits for what is under way, since a target must not be released while the card copies from it. Within a callback, where
+        /// nothing says that one may wait, the last callback ends it.
+        /// </summary>
+        /// <param name="letGo">Releases the targets; called once.</param>
+        public void Stop(Action letGo)
         {
-            WaitAll();
-            Object.DestroyImmediate(_colours);
-            Object.DestroyImmediate(_ids);
-            Object.DestroyImmediate(_floats);
+            _letGo = letGo;
+            if (!_inCallback || Pending == 0)
+            {
+                WaitAll();
+                LetGo();
+            }
+        }
+
+        private void LetGo()
+        {
+            var letGo = _letGo;
+            _letGo = null;
+            if (letGo != null)
+            {
+                letGo();
+                Object.DestroyImmediate(_colours);
+                Object.DestroyImmediate(_ids);
+                Object.DestroyImmediate(_floats);
+            }
         }
 
         private void ReadNow(Job job, RenderTexture image, RenderTexture mask, RenderTexture depth)
@@ -144,7 +165,20 @@ namespace Depthbridge
         {
             Pending--;
             _idle.Push(job);
-            _done(frame, complete);
+            var within = _inCallback;
+            _inCallback = true;
+            try
+            {
+                _done(frame, complete);
+            }
+            finally
+            {
+                _inCallback = within;
+                if (Pending == 0)
+                {
+                    LetGo();
+                }
+            }
         }
 
         /// <summary>A frame's pictures on their way; used again, so that its callbacks make no garbage.</summary>

@@ -83,7 +83,7 @@ namespace Depthbridge
             var size = group.size * Mathf.Max(Mathf.Abs(scale.x), Mathf.Max(Mathf.Abs(scale.y), Mathf.Abs(scale.z)));
             var distance = (place.TransformPoint(group.localReferencePoint) - camera.transform.position).magnitude;
             // The projection's (1, 1) is 1 / tan(half the field of view).
-            return distance > 0 ? size * camera.nonJitteredProjectionMatrix.m11 / (2 * distance) * QualitySettings.lodBias : float.MaxValue;
+            return distance > 0 ? size * CameraReader.Projection(camera).m11 / (2 * distance) * QualitySettings.lodBias : float.MaxValue;
         }
 
         /// <summary>GetLODs makes arrays: asked once for each group, and again when its number of levels changes.</summary>

@@ -37,7 +37,7 @@ namespace Depthbridge
             _buffer.SetRenderTarget(Target);
             _buffer.ClearRenderTarget(true, true, Color.clear);
             // Both as Unity's own cameras have them: how this graphics API turns rows around is the engine's business for every target.
-            _buffer.SetViewProjectionMatrices(camera.worldToCameraMatrix, camera.nonJitteredProjectionMatrix);
+            _buffer.SetViewProjectionMatrices(camera.worldToCameraMatrix, CameraReader.Projection(camera));
             return _buffer;
         }
 

@@ -72,6 +72,31 @@ namespace Depthbridge
             AreAlike(PinholeIntrinsics.FromVerticalFov(60, 640, 360, 1), _exporter.Read());
         }
 
+        /// <summary>Post Processing 2 pins the one without jitter at each render, and no reset lets go of it.</summary>
+        [Test]
+        public void PinnedProjectionOfAnEarlierRender()
+        {
+            _camera.fieldOfView = 90;
+            _camera.nonJitteredProjectionMatrix = _camera.projectionMatrix;
+            _camera.fieldOfView = 47;
+            AreAlike(PinholeIntrinsics.FromVerticalFov(47, 640, 360), _exporter.Read());
+        }
+
+        /// <summary>Temporal antialiasing moves the projection by parts of a pixel.</summary>
+        [Test]
+        public void JitterIsLeftOut()
+        {
+            _camera.fieldOfView = 47;
+            _camera.targetTexture = _target;
+            var still = _camera.projectionMatrix;
+            var moved = still;
+            moved.m02 += 0.9f / 640;
+            moved.m12 -= 0.7f / 360;
+            _camera.nonJitteredProjectionMatrix = still;
+            _camera.projectionMatrix = moved;
+            AreAlike(PinholeIntrinsics.FromVerticalFov(47, 640, 360), _exporter.Read());
+        }
+
         [Test]
         public void OrthographicIsRefusedInASentence()
         {
