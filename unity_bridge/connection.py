@@ -12,6 +12,7 @@ import zmq
 
 from ..engines.cancel import CancelToken
 from .answers import Reply
+from .errors import BridgeError
 from .framing import Kind
 from .peer import CONNECT_TIMEOUT_S, LOOK_UP_S, PARTING_MS, Peer
 
@@ -44,6 +45,8 @@ class Connection:
         Raises what :class:`~.client.DepthClient` says, and ``CancelledError`` soon after ``cancel`` was called. A frame that is given up,
         for whatever reason, is taken back from the server, so that it does not work on what nobody waits for.
         """
+        if self._socket.closed:
+            raise BridgeError("The client was closed; make a new one.")
         request_id = b"%d" % next(self._ids)
         frames = self.peer.frames(kind, request_id, header, payloads)
         self._wait_for_connection(deadline, cancel)

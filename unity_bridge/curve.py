@@ -32,7 +32,7 @@ class CurveKeys:
                 raise BridgeError(f"The CURVE key {name} has {len(getattr(self, name))} characters; a key in Z85 has {_KEY_CHARACTERS}.")
 
     @classmethod
-    def from_files(cls, server_key: Path, secret: Path) -> CurveKeys:
+    def from_files(cls, server_key: str | Path, secret: str | Path) -> CurveKeys:
         """From the server's ``server.key`` and the client's own ``*.key_secret``, as ``depthbridge serve --curve`` makes them (the format of
         :mod:`zmq.auth`)."""
         public, own = _read(secret)
@@ -41,11 +41,11 @@ class CurveKeys:
         return cls(_read(server_key)[0], public, own)
 
     @classmethod
-    def from_folder(cls, folder: Path, client: str = "client") -> CurveKeys:
+    def from_folder(cls, folder: str | Path, client: str = "client") -> CurveKeys:
         """``server.key`` and ``<client>.key_secret`` of a folder, or of its ``clients`` folder, as it lies beside a server."""
-        secret = folder / f"{client}.key_secret"
-        beside = folder / "clients" / secret.name
-        return cls.from_files(folder / "server.key", beside if beside.exists() and not secret.exists() else secret)
+        secret = Path(folder, f"{client}.key_secret")
+        beside = Path(folder, "clients", secret.name)
+        return cls.from_files(Path(folder, "server.key"), beside if beside.exists() and not secret.exists() else secret)
 
     def apply(self, socket: zmq.Socket[Any]) -> None:
         """Make a client's socket speak CURVE. Raises :class:`BridgeError` where this libzmq cannot, or a key is no key."""
@@ -59,7 +59,7 @@ class CurveKeys:
             raise BridgeError("A CURVE key is not one; give the files that depthbridge serve --curve made.") from error
 
 
-def _read(path: Path) -> tuple[bytes, bytes | None]:
+def _read(path: str | Path) -> tuple[bytes, bytes | None]:
     try:
         return load_certificate(path)
     except (OSError, ValueError) as error:

@@ -54,7 +54,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """``token`` goes along in every header."""
+    """``token`` goes along in every header, without the line end that it may have from its file."""
 
     endpoint: str
     curve: CurveKeys | None = None
@@ -82,7 +82,7 @@ class Peer:
 
     def frames(self, kind: Kind, request_id: bytes, header: Mapping[str, Any], payloads: Sequence[Any] = ()) -> list[Any]:
         """A message to it. ``payloads`` are not copied."""
-        return pack_message(kind, request_id, header if self.token is None else {**header, "token": self.token}, payloads)
+        return pack_message(kind, request_id, header if self.token is None else {**header, "token": self.token.strip()}, payloads)
 
     def read(self, frames: Sequence[zmq.Frame]) -> Answer:
         """A message from it. Raises :class:`BridgeError` for one that is none of this protocol."""

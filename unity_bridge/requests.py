@@ -130,7 +130,9 @@ def measure_request(
     model: str | None,
 ) -> FrameRequest:
     """For :meth:`~.client.DepthClient.measure`, which explains the arguments. Raises :class:`BridgeError` for what cannot be sent."""
-    named = None if objects is None else [item.to_json() if isinstance(item, SceneObject) else dict(item) for item in objects]
+    named = None if objects is None else [_object(item) for item in objects]
+    _check_choice("overlay", overlay, (None, "png", "jpeg"))
+    _check_choice("depth", depth, (None, *BYTES_PER_PIXEL))
     coloured = any("colour" in item for item in named or ()) or (isinstance(mask, np.ndarray) and mask.ndim == 3)
     request = _with_image(image, origin, order, camera, model)
     about, payload = _mask(mask, mask_origin or origin, order, coloured)
@@ -166,6 +168,7 @@ def estimate_request(
     image: ImageLike, camera: CameraIntrinsics | None, camera_source: CameraSource, depth: DepthDtype, model: str | None
 ) -> FrameRequest:
     """For :meth:`~.client.DepthClient.estimate`, which explains the arguments. Raises :class:`BridgeError` for what cannot be sent."""
+    _check_choice("depth", depth, tuple(BYTES_PER_PIXEL))
     request = _with_image(image, "top_left", "rgb", camera, model)
     header = request.header
     header["outputs"] = ["depth"]
@@ -182,6 +185,19 @@ def estimate_request(
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------
+
+
+def _object(item: ObjectLike) -> dict[str, Any]:
+    if isinstance(item, SceneObject):
+        return item.to_json()
+    if not isinstance(item, Mapping):
+        raise BridgeError(f"The objects hold {item!r:.60}; give a list of SceneObject, or of mappings with its fields.")
+    return dict(item)
+
+
+def _check_choice(name: str, value: Any, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        raise BridgeError(f"{name} is {value!r:.60}; give {' or '.join(repr(each) for each in known)}.")
 
 
 def _with_image(image: ImageLike, origin: Origin, order: Order, camera: CameraIntrinsics | None, model: str | None) -> FrameRequest:

@@ -197,8 +197,21 @@ def test_keys_are_made_once_and_the_secret_ones_are_secret(tmp_path):
     assert {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == names
 
 
-def test_the_two_files_are_what_a_client_needs(tmp_path):
+def test_a_client_whose_key_was_taken_away_does_not_come_back_by_a_restart(tmp_path):
+    open_keys(tmp_path)
+    (tmp_path / "clients" / "client.key").unlink()
+    with pytest.raises(BridgeError, match=r"has no \*\.key, .* bring back .* or remove client\.key_secret"):
+        open_keys(tmp_path)
+    (tmp_path / "clients" / "client.key_secret").unlink()
+    assert open_keys(tmp_path).made
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_two_files_are_what_a_client_needs(lost, tmp_path):
     opened = open_keys(tmp_path)
+    if lost:
+        (tmp_path / "server.key").unlink()
+        opened = open_keys(tmp_path)
     server_key, _ = zmq.auth.load_certificate(opened.for_client[0])
     public, secret = zmq.auth.load_certificate(opened.for_client[1])
     with BridgeServer(ColourDepth(), LOOPBACK, access=Access(keys=opened.keys)) as server:

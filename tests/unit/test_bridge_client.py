@@ -206,6 +206,9 @@ def test_map_and_overlay_come_with_the_objects(served, depth, overlay):
         ({"objects": [{"mask_value": 1, "category": object()}]}, "no JSON"),
         ({"objects": [{"mask_value": 1, "bbox": [float("nan")]}]}, "no JSON"),
         ({"objects": [{"mask_value": 1, "category": "x" * 2**20}]}, "header needs .* at most 1048576; name fewer"),
+        ({"objects": {"mask_value": 1}}, "hold 'mask_value'; give a list"),
+        ({"depth": True}, "depth is True; give None or 'f32' or 'f16'"),
+        ({"overlay": "gif"}, "overlay is 'gif'"),
         ({"timeout_s": 0}, "timeout"),
     ],
 )
@@ -216,6 +219,11 @@ def test_what_cannot_be_sent_is_told_and_not_sent(served, changes, words):
     with pytest.raises(BridgeError, match=words) as caught:
         client.measure(**arguments)
     assert not isinstance(caught.value, RefusedError) and len(engine.seen) == before
+
+
+def test_a_map_of_another_precision_is_not_asked_for(served):
+    with pytest.raises(BridgeError, match="depth is 'f64'; give 'f32' or 'f16'"):
+        served[1].estimate(IMAGE, depth="f64")
 
 
 def test_what_the_server_refuses_comes_with_its_code(served):
@@ -254,7 +262,7 @@ def test_the_token_goes_along_with_everything():
         with DepthClient(server.endpoint, token=TOKEN) as client:
             assert client.hello().model == "red" and client.health()["live"] and client.models() and client.bye() == 0
             assert client.measure(IMAGE, CAMERA, MASK).objects and client.estimate(IMAGE).valid.all() and client.stats()["errors"] == 0
-        with RemoteEstimator(server.endpoint, token=TOKEN) as remote:
+        with RemoteEstimator(server.endpoint, token=TOKEN + "\n") as remote:  # as a file has it
             assert remote.estimate(IMAGE).valid.all()
         for wrong in (None, "", TOKEN + "x", TOKEN[:-1]):
             with DepthClient(server.endpoint, token=wrong) as client:
@@ -324,9 +332,19 @@ def test_keys_that_are_none_are_told(keys, tmp_path):
     (tmp_path / "server.key").write_text("hello")
     with pytest.raises(BridgeError, match=r"server.key cannot be read"):
         CurveKeys.from_files(tmp_path / "server.key", folder / "clients" / "client.key_secret")
+    assert CurveKeys.from_folder(str(folder)) == CurveKeys.from_folder(folder), "a path may be text"
 
 
 # ---- partings --------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_was_closed_says_so():
+    client = DepthClient("tcp://127.0.0.1:9")
+    client.close()
+    for ask in (client.hello, client.bye, lambda: client.measure(IMAGE, CAMERA, MASK)):
+        with pytest.raises(BridgeError, match="was closed; make a new one"):
+            ask()
+    client.close()
 
 
 class Waits(RedIsDepth):

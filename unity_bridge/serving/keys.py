@@ -11,7 +11,7 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
-from ...engines.atomic import atomic_folder_contents, make_folder
+from ...engines.atomic import atomic_folder_contents, atomic_path, make_folder
 from ..errors import BridgeError
 
 _PUBLIC, _SECRET = "server.key", "server.key_secret"
@@ -57,8 +57,8 @@ class OpenedKeys:
 def open_keys(folder: Path) -> OpenedKeys:
     """The keys in ``folder``. What is missing is made, secrets readable by their owner alone; what is there is never overwritten.
 
-    A first client's pair is made when no client is known. Raises :class:`BridgeError` for keys that cannot be read and for a pair of which
-    only the public half is there, and ``OutputError`` when nothing can be written.
+    A first client's pair is made when no client is known. Raises :class:`BridgeError` for keys that cannot be read and for a pair that is
+    half there (but the server's public half is written again from its secret one), and ``OutputError`` when nothing can be written.
     """
     if not zmq.has("curve"):
         raise BridgeError("The ZeroMQ library here was built without CURVE; install pyzmq from its wheels, or use --token-file.")
@@ -76,7 +76,15 @@ def open_keys(folder: Path) -> OpenedKeys:
     public, secret = _read(folder / _SECRET)
     if secret is None:
         raise BridgeError(f"{folder / _SECRET} holds no secret key; bring back the file that was made with {_PUBLIC}.")
+    if not (folder / _PUBLIC).exists():
+        _write_public(folder / _PUBLIC, public)
+        made = True
     if not any(clients.glob("*.key")):
+        if (clients / f"{_CLIENT}.key_secret").exists():  # taken away on purpose, perhaps: whoever it was does not come in by a restart
+            raise BridgeError(
+                f"{clients} has no *.key, so that nobody could come in; bring back the public key of a client, or remove "
+                f"{_CLIENT}.key_secret there for a new pair."
+            )
         _make_pair(clients, _CLIENT)
         made = True
     client_secret = clients / f"{_CLIENT}.key_secret"
@@ -89,6 +97,12 @@ def _make_pair(folder: Path, name: str) -> None:
     with atomic_folder_contents(folder) as staging:
         zmq.auth.create_certificates(staging, name)
         (staging / f"{name}.key_secret").chmod(0o600)
+
+
+def _write_public(path: Path, key: bytes) -> None:
+    """In the one line that readers of the format look for."""
+    with atomic_path(path) as staged:
+        staged.write_text(f'metadata\ncurve\n    public-key = "{key.decode("ascii")}"\n', encoding="utf-8")
 
 
 def _read(path: Path) -> tuple[bytes, bytes | None]:
