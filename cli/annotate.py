@@ -113,6 +113,10 @@ def _say(summary: AnnotateSummary) -> None:
     if flipped:
         names = ", ".join(frame.image for frame in flipped[:3]) + (", ..." if len(flipped) > 3 else "")
         click.echo(f"depthbridge: the masks of {len(flipped)} pictures seem to be upside down: {names}", err=True)
+    data = summary.to_json()
+    if data["objects_without_distance"]:
+        text = f"{data['objects_without_distance']} of {data['objects']} objects have no distance; each says its reason in {summary.written}."
+        click.echo(f"depthbridge: {text}", err=True)
     objects, whole = summary.totals.of_objects, summary.totals.whole
     if summary.totals.known:
         parts = [f"{name} AbsRel {each.abs_rel:.3f}, RMSE {each.rmse_m:.3g} m, delta1 {each.delta1:.1%} ({each.pixels:,} pixels)"

@@ -95,6 +95,16 @@ def test_each_layout_is_measured_and_the_truth_is_told_in_a_line(tmp_path, metri
     assert item["pixel_count"] == 4900 and item["bbox"] == [30, 20, 70, 70] and item["distance"]["median"] > 0
 
 
+def test_objects_without_a_distance_are_told_in_a_line(tmp_path, metric_model):
+    capture = capture_of(tmp_path / "capture", 2)
+    entries = json.loads((capture / "annotations.json").read_text())
+    entries[1]["objects"] += [{"id": 3}, {"id": 4}]
+    (capture / "annotations.json").write_text(json.dumps(entries))
+    done = run(capture, "--out", tmp_path / "out", "--model", metric_model)
+    assert done.returncode == 0 and json.loads(done.stdout)["objects_without_distance"] == 2
+    assert f"2 of 6 objects have no distance; each says its reason in {tmp_path / 'out' / 'annotations.json'}." in done.stderr.splitlines()[0]
+
+
 def test_what_cannot_be_is_said_in_one_line_and_leaves_nothing(tmp_path, metric_model):
     own = capture_of(tmp_path / "own", 1)
     (tmp_path / "empty").mkdir()
