@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -51,6 +52,12 @@ class FirstPixel:
         values = np.full(image.shape[:2], millimetres / 1000, np.float32)
         return DepthMap(values, self.kind, np.ones(values.shape, np.bool_), None, None, camera, self.model_id, CameraSource.GIVEN)
 
+    def batch_limit(self, width: int, height: int) -> int:
+        return 8
+
+    def estimate_batch(self, images: Sequence[Any], cameras: Sequence[Any], *, cancel: CancelToken | None = None) -> list[DepthMap]:
+        return [self.estimate(image, camera) for image, camera in zip(images, cameras, strict=True)]
+
 
 def serve(pipe: Connection, max_in_flight: int, batch_delay_ms: float) -> None:
     """A server, until the pipe says something; then it tells how many are left without an answer."""
@@ -67,6 +74,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    largest_batch: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -120,6 +128,7 @@ class Client(threading.Thread):
     def _judge(self, header: dict[str, Any], took: float, metres: float) -> None:
         with self._tally.lock:
             if header["status"] == "ok":
+                self._tally.largest_batch = max(self._tally.largest_batch, header["batch"])
                 self._tally.statuses["ok"] += 1
                 self._tally.took.append(took)
                 (item,) = header["result"]["objects"]
@@ -184,6 +193,7 @@ def main() -> None:
         part = crowd(endpoint, chosen.frames // SHOWN, chosen)
         total.statuses += part.statuses
         total.took += part.took
+        total.largest_batch = max(total.largest_batch, part.largest_batch)
         wrong += part.wrong
         memory.append(resident_mib(process.pid or 0))
     seconds = time.perf_counter() - started
@@ -197,7 +207,9 @@ def main() -> None:
     p50, p90, p99 = np.percentile(total.took, (50, 90, 99)) * 1e3 if total.took else (0.0, 0.0, 0.0)
     size = f"{chosen.width}x{chosen.height}"
     print(f"{chosen.clients} clients with {chosen.window} each under way, {chosen.max_in_flight} places, {size}, {seconds:.1f} s")
-    print(f"answers: {dict(total.statuses)}; of the measured p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms")
+    print(
+        f"answers: {dict(total.statuses)}, up to {total.largest_batch} in one inference; of the measured p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms"
+    )
     print(f"resident memory after the warm-up {memory[0]:.1f} MiB, then {', '.join(f'{value - memory[0]:+.1f}' for value in memory[1:])}")
     for line in wrong[:10]:
         print(f"wrong: {line}")

