@@ -207,9 +207,8 @@ def main() -> None:
     p50, p90, p99 = np.percentile(total.took, (50, 90, 99)) * 1e3 if total.took else (0.0, 0.0, 0.0)
     size = f"{chosen.width}x{chosen.height}"
     print(f"{chosen.clients} clients with {chosen.window} each under way, {chosen.max_in_flight} places, {size}, {seconds:.1f} s")
-    print(
-        f"answers: {dict(total.statuses)}, up to {total.largest_batch} in one inference; of the measured p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms"
-    )
+    print(f"answers: {dict(total.statuses)}, up to {total.largest_batch} in one inference")
+    print(f"of the measured p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms")
     print(f"resident memory after the warm-up {memory[0]:.1f} MiB, then {', '.join(f'{value - memory[0]:+.1f}' for value in memory[1:])}")
     for line in wrong[:10]:
         print(f"wrong: {line}")
