@@ -24,6 +24,7 @@ from depthbridge.engines.errors import DepthbridgeError
 from depthbridge.unity_bridge import framing
 from depthbridge.unity_bridge.client import DepthClient
 from depthbridge.unity_bridge.framing import Kind, pack_message, pack_prefix
+from depthbridge.unity_bridge.serving.access import Access
 from depthbridge.unity_bridge.serving.headers import CAPABILITIES
 from depthbridge.unity_bridge.serving.payloads import ServerLimits
 from depthbridge.unity_bridge.serving.server import BridgeServer
@@ -129,6 +130,18 @@ def test_a_hundred_thousand_broken_messages(server):
     # Every way to refuse was met, and enough of what was broken was still whole in what counts.
     assert set(accountant.statuses) >= CODES - {"unauthorized", "not_ready", "overloaded", "deadline_exceeded"} | {"ok"}
     assert grown < FLAT_MIB
+
+
+def test_no_broken_message_gets_past_a_token():
+    engine, fuzzer = ColourDepth(), RequestFuzzer(seed=21)
+    with BridgeServer(engine, LOOPBACK, access=Access(token="another")) as running, dealer(running.endpoint) as raw:
+        accountant = Accountant(raw)
+        while accountant.sent < 4000:
+            for _ in range(WINDOW):
+                accountant.send(fuzzer.message(accountant.sent))
+            accountant.settle()
+    assert engine.calls == 0 and accountant.statuses["unauthorized"] > 500
+    assert accountant.statuses.keys() <= {"unauthorized", "bad_header", "bad_frame", "unsupported_version", "too_large"}
 
 
 # ---- headers of any shape --------------------------------------------------------------------------------------------
