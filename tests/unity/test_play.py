@@ -182,9 +182,10 @@ def test_play_and_stop_without_a_server_leaves_nothing(build: PlayBuild) -> None
 def test_an_orthographic_camera_is_refused_once_in_a_sentence(build: PlayBuild) -> None:
     report = build.play("Refusals")
     assert all(report[f"orthographic_{i}"] for i in range(5)) and report["recovers"]
-    assert len(report["problems"]) == 3, "one of the capture, one of the exporter, one about the size"
+    assert len(report["problems"]) == 4, "one of the capture, one of the exporter, one about the size, one about the shader"
     assert all("orthographic" in sentence and "perspective" in sentence for sentence in report["problems"][:2])
     assert "20000x180" in report["problems"][2] and report["left_of_a_size_that_is_refused"] == 0
+    assert "reimport" in report["problems"][3] and report["left_without_a_shader"] == 0
 
 
 def test_intrinsics_are_those_of_the_gate_not_of_the_sensor(build: PlayBuild, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ FLIPPED = """
         public static void WaitAllRequests()"""
 COPY = "Pixels = (byte[])((RenderTexture)src).Pixels.Clone(),"
 IS = "((RenderTexture)src).graphicsFormat == UnityEngine.Experimental.Rendering.GraphicsFormat."
-READ_INTRINSICS = "return PinholeIntrinsics.FromProjection(Rows(camera.nonJitteredProjectionMatrix), width, height)"
+READ_INTRINSICS = "return PinholeIntrinsics.FromProjection(Rows(Projection(camera)), width, height)"
 
 
 def flipped(which: str) -> list[tuple[str, str, str]]:
@@ -107,12 +107,12 @@ FAULTS: dict[str, tuple[list[tuple[str, str, str]], str]] = {
         "intrinsics: physical, gate fit Horizontal",
     ),
     "the aspect that a script set is not seen": (
-        [("Capture/CameraReader.cs", READ_INTRINSICS, "var read = PinholeIntrinsics.FromProjection(Rows(camera.nonJitteredProjectionMatrix), width, height);\n"
+        [("Capture/CameraReader.cs", READ_INTRINSICS, "var read = PinholeIntrinsics.FromProjection(Rows(Projection(camera)), width, height);\n"
           "            return PinholeIntrinsics.FromPixels(read.Fy, read.Fy, read.Cx, read.Cy, width, height)")],
         "intrinsics: aspect set to 1",
     ),
     "the lens shift has the wrong sign": (
-        [("Capture/CameraReader.cs", READ_INTRINSICS, "var read = PinholeIntrinsics.FromProjection(Rows(camera.nonJitteredProjectionMatrix), width, height);\n"
+        [("Capture/CameraReader.cs", READ_INTRINSICS, "var read = PinholeIntrinsics.FromProjection(Rows(Projection(camera)), width, height);\n"
           "            return PinholeIntrinsics.FromPixels(read.Fx, read.Fy, width - read.Cx, read.Cy, width, height)")],
         "intrinsics: physical, gate fit Fill",
     ),

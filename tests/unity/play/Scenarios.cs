@@ -217,6 +217,10 @@ namespace Play
             set.Capture.Width = 20000;
             Frames(5);
             report.Name("left_of_a_size_that_is_refused").Value(RenderTexture.Alive);
+            Resources.Root = "nowhere"; // a package that was imported in part
+            set.Capture.Width = 330;
+            Frames(5);
+            report.Name("left_without_a_shader").Value(RenderTexture.Alive);
             report.Name("problems").BeginArray();
             problems.ForEach(each => report.Value(each));
             report.EndArray();
