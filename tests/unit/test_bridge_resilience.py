@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 import zmq
 
+from depthbridge.unity_bridge.client import DepthClient, EncodedPicture
 from depthbridge.unity_bridge.framing import Kind, pack_message, pack_prefix
 from depthbridge.unity_bridge.serving.payloads import ServerLimits
 from depthbridge.unity_bridge.serving.server import BridgeServer
-from support.bridge_peers import LOOPBACK, dealer, exchange
+from support.bridge_peers import LOOPBACK, dealer, exchange, stalling_line
 from support.colour_depth import LONG_S, ColourDepth, distance_in, frame_at, picture_of
 
 
@@ -197,3 +198,21 @@ def test_a_flood_of_one_failure_is_logged_once(caplog):
         for _ in range(50):
             assert exchange(raw, frame_at(b"1", 1.5))[1]["error"]["code"] == "internal"
     assert caplog.text.count("Traceback") == 1
+
+
+def test_a_drain_lets_the_last_map_out_over_a_slow_line():
+    """More than the sockets' buffers hold, and a line that stands still for a while just when the server stops."""
+    width, height = 2400, 1600
+    found = []
+    server = BridgeServer(ColourDepth(), LOOPBACK)
+    server.start()
+    with stalling_line(server.endpoint, 1_000_000, 1.5) as (address, stalls), DepthClient(address, timeout_s=LONG_S) as client:
+        picture = EncodedPicture(bomb(width, height), width, height)
+        asking = threading.Thread(target=lambda: found.append(client.estimate(picture)))
+        asking.start()
+        until = time.monotonic() + LONG_S
+        while not stalls and time.monotonic() < until:
+            time.sleep(0.01)
+        assert server.stop() is True and len(stalls) == 1
+        asking.join(LONG_S)
+    assert [depth_map.values.shape for depth_map in found] == [(height, width)]

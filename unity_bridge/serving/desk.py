@@ -27,7 +27,12 @@ from .worker import DRAIN, STOP, WAKE, InferWorker
 
 _log = logging.getLogger(__name__)
 
-# Linger is 0 everywhere but here: the last replies of a drain get this long to leave the socket.
+# How long a drain lets the last answers leave: a map has tens of megabytes, and its client's line may be slow.
+_LET_OUT_S = 10.0
+# And then stays connected: libzmq's client, which is told of the end together with the last bytes, throws away what it has not yet read.
+_REST_S = 0.25
+_LOOK_MS = 20
+# Linger is 0 everywhere but at the end of a drain.
 _DRAIN_LINGER_MS = 300
 # How long a stop waits for the inference that runs: most end within this, and then nothing is left behind.
 _ABANDON_S = 2.0
@@ -60,6 +65,7 @@ class Desk:
         self._max_in_flight = max_in_flight
         self._batch_max = batch_max
         self._draining = False
+        self._sent_at = self._left_at = -math.inf
         self._started_at = time.monotonic()
         self._unread = UnreadAnswers()
         self._log = SeldomLog(_log)
@@ -71,7 +77,7 @@ class Desk:
         doorkeeper.register(poller)
         stopping = False
         try:
-            while not stopping and not (self._draining and self.in_flight == 0):
+            while not stopping and not self._drained():
                 ready = dict(poller.poll(self._until_next_expiry_ms()))
                 # Finished work first: it frees a place that a waiting request may take.
                 if inbox in ready:
@@ -108,8 +114,20 @@ class Desk:
         self._statistics.request(Kind.INFER, answer.status)
         # Maps are handed over, not copied: nobody changes them, and they are freed once they have left.
         self._send(router, self._unread.follow(answer.frames), copy=False)
+        self._sent_at = self._left_at = time.monotonic()
+
+    def _drained(self) -> bool:
+        """Whether nothing is in work, and what was answered has had its time to arrive."""
+        if not self._draining or self.in_flight:
+            return False
+        now = time.monotonic()
+        if self._unread.any() and now < self._sent_at + _LET_OUT_S:
+            self._left_at = now
+        return now >= self._left_at + _REST_S
 
     def _until_next_expiry_ms(self) -> int | None:
+        if self._draining and not self.in_flight:
+            return _LOOK_MS
         expiry = self._queue.next_expiry()
         if expiry is None:
             return None

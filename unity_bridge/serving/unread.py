@@ -30,7 +30,15 @@ class UnreadAnswers:
         self._waiting.append((bytes(frames[0]), followed.tracker, sum(sizes)))
         return [*frames[:largest], followed, *frames[largest + 1 :]]
 
+    def any(self) -> bool:
+        """Whether anything waits."""
+        self._forget_done()
+        return bool(self._waiting)
+
     def bytes_of(self, client: bytes) -> int:
         """What waits for this client."""
-        self._waiting = [entry for entry in self._waiting if not entry[1].done]
+        self._forget_done()
         return sum(size for owner, _, size in self._waiting if owner == client)
+
+    def _forget_done(self) -> None:
+        self._waiting = [entry for entry in self._waiting if not entry[1].done]
