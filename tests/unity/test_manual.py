@@ -64,7 +64,7 @@ def test_menus_that_are_named_exist(page: str) -> None:
 def test_members_that_are_named_exist() -> None:
     public = set(re.findall(r"\b[A-Z]\w+\b", "\n".join(re.findall(r"^\s*public .*|^\s+[A-Z]\w+,?$", code(PACKAGE / "Runtime"), re.M))))
     words = {word for span in re.findall(r"`([^`\n]+)`", manual()) for word in re.findall(r"(?<![\w/.\"-])[A-Z][a-z]\w+", span)}
-    unitys = {"Application", "Time", "Graphics", "Camera", "Failed", "Captures", "LateUpdate"}
+    unitys = {"Application", "Time", "Graphics", "Camera", "Failed", "Captures", "LateUpdate", "Packages"}
     assert words - public - unitys - {"Depthbridge"} == set()
 
 

@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
+using System.Reflection;
 using System.Threading;
 using Depthbridge;
 using Depthbridge.Samples;
@@ -21,9 +22,19 @@ namespace PlaySamples
             Resources.Root = arguments[1];
             var options = arguments.Skip(2).Select(each => each.Split(new[] { '=' }, 2)).ToDictionary(each => each[0], each => each[1]);
             var report = new JsonWriter().BeginObject();
-            var play = arguments[0] == "SelfTest" ? (Action<JsonWriter, Dictionary<string, string>>)Test : arguments[0] == "Boxes" ? Boxes : (Action<JsonWriter, Dictionary<string, string>>)Dataset;
             PlayerLoop.Enter();
-            play(report, options);
+            switch (arguments[0])
+            {
+                case "SelfTest":
+                    Test(report, options);
+                    break;
+                case "Boxes":
+                    Boxes(report, options);
+                    break;
+                default:
+                    Dataset(report, options);
+                    break;
+            }
             PlayerLoop.Exit();
             report.Name("render_textures_left").Value(RenderTexture.Alive).Name("command_buffers_left").Value(CommandBuffer.Alive);
             report.Name("log").BeginArray();
@@ -94,7 +105,7 @@ namespace PlaySamples
             report.Name("folder").Value(poses.Dataset.CurrentFolder).Name("captured").Value(poses.Dataset.Captured);
         }
 
-        private const System.Reflection.BindingFlags Any = System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic;
+        private const BindingFlags Any = BindingFlags.Instance | BindingFlags.NonPublic;
 
         private static BoxesOnCubes Build(string endpoint)
         {

@@ -41,7 +41,8 @@ namespace UnityEngine
 
         public Component AddComponent(Type componentType)
         {
-            return (Component)typeof(GameObject).GetMethod("AddComponent", Type.EmptyTypes).MakeGenericMethod(componentType).Invoke(this, null);
+            var generic = typeof(GameObject).GetMethod("AddComponent", Type.EmptyTypes);
+            return (Component)generic.MakeGenericMethod(componentType).Invoke(this, null);
         }
 
         /// <summary>One unit wide and high, its front towards -z, wound clockwise as seen from there.</summary>

@@ -52,7 +52,8 @@ namespace Depthbridge.Editor
                 EditorGUILayout.LabelField("Last answer", "none yet");
                 return;
             }
-            EditorGUILayout.LabelField("Last answer", "frame " + capture.LastMeasuredFrame.FrameId + ", " + answer.Objects.Count + " objects");
+            var frame = capture.LastMeasuredFrame.FrameId;
+            EditorGUILayout.LabelField("Last answer", "frame " + frame + ", " + answer.Objects.Count + " objects");
             foreach (var item in answer.Objects)
             {
                 var name = item.Category + " (" + item.Id + ")";

@@ -5,7 +5,7 @@ using UnityEngine;
 
 namespace Depthbridge.Editor
 {
-    /// <summary>The Inspector of a capture: settings, the intrinsics that its frames will have, and what stands in the way of them.</summary>
+    /// <summary>The Inspector of a capture: settings, its frames' intrinsics, and what stands in their way.</summary>
     [CustomEditor(typeof(DepthCapture))]
     [CanEditMultipleObjects]
     internal sealed class CaptureEditor : UnityEditor.Editor
@@ -77,8 +77,8 @@ namespace Depthbridge.Editor
             if (Math.Abs(_intrinsics.Fx / _intrinsics.Fy - 1) > SquareTolerance)
             {
                 EditorGUILayout.HelpBox(
-                    "Pixels are not square: a script set the camera's aspect, or its gate fit is None. The numbers above are right, but the " +
-                    "picture is stretched, and networks know few such pictures.",
+                    "Pixels are not square: a script set the camera's aspect, or its gate fit is None. The numbers above are right, but " +
+                    "the picture is stretched, and networks know few such pictures.",
                     MessageType.Warning);
             }
         }

@@ -4,7 +4,9 @@ using UnityEngine;
 
 namespace Depthbridge.Editor
 {
-    /// <summary>The Inspector of a client: settings, a connection test, how to start a server, and in play mode what the connection does.</summary>
+    /// <summary>
+    /// The Inspector of a client: settings, a connection test, how to start a server, and in play mode what the connection does.
+    /// </summary>
     [CustomEditor(typeof(DepthBridgeClient))]
     [CanEditMultipleObjects]
     internal sealed class ClientEditor : UnityEditor.Editor

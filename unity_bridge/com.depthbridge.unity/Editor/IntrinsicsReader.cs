@@ -5,7 +5,7 @@ using Object = UnityEngine.Object;
 
 namespace Depthbridge.Editor
 {
-    /// <summary>Reads a camera's intrinsics in edit mode, through the component that does it in play mode, on a hidden GameObject.</summary>
+    /// <summary>Reads a camera's intrinsics in edit mode, through the component of play mode on a hidden GameObject.</summary>
     internal sealed class IntrinsicsReader : IDisposable
     {
         private GameObject _holder;

@@ -157,6 +157,7 @@ namespace EditorHarness
             Write("edit", DrawWindow());
             Application.isPlaying = true;
             EditorApplication.Raise(PlayModeStateChange.EnteredPlayMode);
+            Write("forgotten", DrawWindow());
             Windows.Send(Windows.Last, "OnInspectorUpdate");
             holder.SetActive(true);
             var clock = Stopwatch.StartNew();
@@ -206,7 +207,7 @@ namespace EditorHarness
             Write("orthographic", Screen());
             Run("Tools/Depthbridge/Self-Test");
             Write("playing", EditorApplication.isPlaying);
-            Write("self_test", Screen().Concat(Roots()).ToList());
+            Write("self_test", Roots());
             Application.isPlaying = true;
         }
 

@@ -8,8 +8,8 @@ using Random = System.Random;
 namespace Depthbridge.Samples
 {
     /// <summary>
-    /// Builds a scene in an empty one: a floor, cubes with boxes on top, marks, a light, and a camera that shows the distances that a server
-    /// answers. Start one with <c>depthbridge serve</c>, put this on an empty GameObject, press Play.
+    /// Builds a scene in an empty one: a floor, cubes with boxes on top, marks, a light, and a camera that shows a server's
+    /// distances. Start one with <c>depthbridge serve</c>, put this on an empty GameObject, press Play.
     /// </summary>
     public sealed class BoxesOnCubes : MonoBehaviour
     {

@@ -81,8 +81,8 @@ namespace Depthbridge.Samples
 
         private void Finished(string folder)
         {
-            Debug.Log("Depthbridge: " + _dataset.Captured + " frames are in " + folder + ". Measure them: depthbridge annotate \"" + folder +
-                "\" --out annotated --report", this);
+            var next = "depthbridge annotate \"" + folder + "\" --out annotated --report";
+            Debug.Log("Depthbridge: " + _dataset.Captured + " frames are in " + folder + ". Measure them: " + next, this);
         }
     }
 }

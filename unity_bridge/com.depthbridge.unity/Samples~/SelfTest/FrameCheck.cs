@@ -46,8 +46,8 @@ namespace Depthbridge.Samples
         {
             report.Add(
                 "picture: the marker is seen", _shape.Found, "it is at " + _shape,
-                "The camera does not render what is on the test's layer: run it in an empty scene, look at the console for shader errors, " +
-                "and take the layer out of any culling of your pipeline.");
+                "The camera does not render what is on the test's layer: run it in an empty scene, look at the console for shader " +
+                "errors, and take the layer out of any culling of your pipeline.");
             report.Add("picture: rows", !IsPictureUpsideDown, Rows(IsPictureUpsideDown), Upside("pictures"));
             report.Add("mask: rows", !IsMaskUpsideDown, Rows(IsMaskUpsideDown), Upside("masks"));
             report.Add("depth: rows", !IsDepthUpsideDown, Rows(IsDepthUpsideDown), Upside("depth"));
@@ -62,8 +62,9 @@ namespace Depthbridge.Samples
         {
             var away = (IsPictureUpsideDown ? _shape.UpsideDown(_height) : _shape).AwayFrom(_target.Marker);
             var camera = _frame.Intrinsics;
-            var found = Text("{0:0.00} px from where it must be; fx {1:0.00}, fy {2:0.00}, cx {3:0.00}, cy {4:0.00}", away, camera.Fx, camera.Fy,
-                camera.Cx, camera.Cy);
+            var found = Text(
+                "{0:0.00} px from where it must be; fx {1:0.00}, fy {2:0.00}, cx {3:0.00}, cy {4:0.00}", away, camera.Fx, camera.Fy, camera.Cx,
+                camera.Cy);
             report.Add(
                 "intrinsics: " + setup, _shape.Found && away <= MostAwayPx, found,
                 "Distances are wrong by the focal length's error. Report this table; until then avoid this kind of camera.");
@@ -81,8 +82,8 @@ namespace Depthbridge.Samples
             var wrong = _pixels.Wrong((patch, at) => IdAt(at, IsMaskUpsideDown) != (patch != null ? patch.MaskValue : 0), out counted);
             report.Add(
                 "mask: ids are exact", wrong == 0, Text("{0} of {1} pixels hold another id", wrong, counted),
-                "Ids change between the shader and the array, as by an sRGB conversion, or objects are missing. Report this table with the " +
-                "graphics API; another API of the Player Settings may do.");
+                "Ids change between the shader and the array, as by an sRGB conversion, or objects are missing. Report this table " +
+                "with the graphics API; another API of the Player Settings may do.");
             var mixed = _pixels.Mixed(_target.Patches, at => IdAt(at, IsMaskUpsideDown));
             report.Add(
                 "mask: no ids between two others", mixed == 0, Text("{0} pixels at outlines hold an id that is not there", mixed),

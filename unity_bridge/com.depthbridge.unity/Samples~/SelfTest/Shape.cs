@@ -4,7 +4,9 @@ using System.Globalization;
 
 namespace Depthbridge.Samples
 {
-    /// <summary>Where the marker is in a picture: the pixels that it changes. Lighting, sky and post-processing have no part in that.</summary>
+    /// <summary>
+    /// Where the marker is in a picture: the pixels that it changes. Lighting, sky and post-processing have no part in that.
+    /// </summary>
     internal sealed class Shape
     {
         /// <summary>A change of all three channels together, below which there is no marker.</summary>
