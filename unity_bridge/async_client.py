@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from .answers import Reply, ServedModel, ServerInfo, counters_of, frame_of, map_
 from .async_connection import AsyncConnection
 from .client import ABOUT_TIMEOUT_S, CLIENT, DEFAULT_TIMEOUT_S, checked_timeout
 from .curve import CurveKeys
-from .errors import BridgeConnectionError, BridgeTimeoutError
+from .errors import BridgeConnectionError, BridgeError, BridgeTimeoutError
 from .framing import DEFAULT_ENDPOINT, Kind
 from .maps import DepthDtype
 from .peer import Peer
@@ -57,6 +58,8 @@ class AsyncDepthClient:
         self._known: tuple[ServerInfo, asyncio.Semaphore] | None = None
         self._doubtful = True
         self._introduction = asyncio.Lock()
+        self._failures = 0
+        self._failure: BridgeError | None = None
 
     async def close(self) -> None:
         """Drop the connection; what is under way raises a :class:`~.errors.BridgeError`. May be called again."""
@@ -174,7 +177,7 @@ class AsyncDepthClient:
         return (await self._exchange(kind, header, (), self._deadline(min(self._timeout_s, ABOUT_TIMEOUT_S)))).header
 
     async def _infer(self, request: FrameRequest, deadline: float) -> Reply:
-        info, credit = await self._introduced()
+        info, credit = await self._introduced(deadline)
         request.check(info, self._peer.endpoint)
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
@@ -186,12 +189,23 @@ class AsyncDepthClient:
             ) from error
         return await self._exchange(Kind.INFER, request.due(deadline), request.payloads, deadline, credit.release)
 
-    async def _introduced(self) -> tuple[ServerInfo, asyncio.Semaphore]:
-        async with self._introduction:  # many tasks may begin at once, and one hello is enough
-            if self._doubtful:
-                await self.hello()
-            assert self._known is not None
-            return self._known
+    async def _introduced(self, deadline: float) -> tuple[ServerInfo, asyncio.Semaphore]:
+        failures = self._failures
+        try:
+            # Many tasks may begin at once, and one hello is enough: what it fails of, all who waited for it are told.
+            async with asyncio.timeout(deadline - time.monotonic()), self._introduction:
+                if self._doubtful:
+                    if self._failure is not None and self._failures != failures:
+                        raise copy(self._failure)  # each its own: a traceback belongs to one task
+                    try:
+                        await self.hello()
+                    except BridgeError as error:
+                        self._failures, self._failure = self._failures + 1, error
+                        raise
+                assert self._known is not None
+                return self._known
+        except TimeoutError as error:
+            raise self._peer.late() from error
 
     async def _exchange(
         self, kind: Kind, header: dict[str, Any], payloads: tuple[Any, ...], deadline: float, settled: Callable[[], None] = lambda: None

@@ -54,13 +54,14 @@ DEFAULT_TIMEOUT_S = 300.0
 
 ABOUT_TIMEOUT_S = 10.0
 """What is asked about the server itself is answered at once, also while an inference runs."""
+_LONGEST_TIMEOUT_S = 1e9
 CLIENT = {"client": "depthbridge-python", "client_version": __version__}
 
 
 def checked_timeout(timeout_s: float) -> float:
     """Raises :class:`BridgeError` for one that cannot be kept."""
-    if not timeout_s > 0:
-        raise BridgeError(f"A timeout of {timeout_s} s cannot be kept; give a positive number of seconds.")
+    if not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
+        raise BridgeError(f"A timeout of {timeout_s} s cannot be kept; give seconds above 0, at most {_LONGEST_TIMEOUT_S:.0f}.")
     return timeout_s
 
 

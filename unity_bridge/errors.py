@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from ..engines.errors import DepthbridgeError, DepthKindError
 
 
@@ -38,6 +41,10 @@ class RefusedError(BridgeError):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default it would be copied, and sent to another process, with the message for its only argument.
+        return partial(type(self), self.code, str(self), retryable=self.retryable), ()
 
 
 class NoMetricDepthError(DepthKindError):

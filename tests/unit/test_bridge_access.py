@@ -48,6 +48,12 @@ def test_an_address_that_others_reach_needs_a_token_or_keys(bind, tmp_path):
         assert not bind_address(bind, access).loopback
 
 
+@pytest.mark.parametrize("token", ["", " ", "\n"])
+def test_an_empty_token_is_none_at_all(token):
+    with pytest.raises(BridgeError, match="token is empty"):
+        Access(token)
+
+
 @pytest.mark.parametrize(
     "bind",
     ["", "5577", "127.0.0.1:5577", "ipc:///tmp/x", "tcp://127.0.0.1", "tcp://127.0.0.1:port", "tcp://127.0.0.1:99999", "tcp://:5577",

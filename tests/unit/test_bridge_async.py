@@ -289,11 +289,23 @@ def test_a_client_that_was_never_used_closes():
 
 
 def test_a_server_that_is_not_there_is_told_to_everyone():
+    tried = []
+
     async def ask():
         async with AsyncDepthClient("tcp://127.0.0.1:9") as client:
-            return await asyncio.gather(*(client.estimate(shade(n)) for n in range(3)), return_exceptions=True)
+            hello = client.hello
 
-    assert [type(error) for error in run(ask())] == [BridgeConnectionError] * 3
+            async def counted():
+                tried.append(None)
+                return await hello()
+
+            client.hello = counted
+            first = await asyncio.gather(*(client.estimate(shade(n)) for n in range(3)), return_exceptions=True)
+            return first, await asyncio.gather(client.estimate(shade(1)), return_exceptions=True)
+
+    first, again = run(ask())
+    assert [type(error) for error in [*first, *again]] == [BridgeConnectionError] * 4 and len({id(error) for error in first}) == 3
+    assert len(tried) == 2, "all who wait are told at once, and who comes later tries again"
 
 
 def test_a_server_that_goes_is_noticed_by_all_who_wait_and_found_again():

@@ -56,6 +56,20 @@ def test_frames_of_one_size_share_an_inference_and_each_gets_its_own_answer():
         assert answer["batch"] == 4
 
 
+def test_an_engine_that_cannot_say_how_many_it_takes_gets_them_one_by_one(caplog):
+    class Odd(BatchColourDepth):
+        def batch_limit(self, width, height):
+            raise ZeroDivisionError
+
+    with batching(Odd()) as (server, raw):
+        for number in (1, 2):
+            raw.send_multipart(frame_at(b"%d" % number, number + 0.5))
+        answers = infer_answers(raw, 2)
+        assert server.running
+    assert [distance_in(answers[b"%d" % number]) for number in (1, 2)] == pytest.approx([1.5, 2.5], abs=1e-4)
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_what_a_batch_answers_is_what_each_frame_gets_alone(tmp_path):
     """A real graph with a batch axis, and cameras of their own: metres are by the focal length."""
     graph = onnx_models.Graph("image", ["batch", 3, "h", "w"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import pickle
 import threading
 
 import numpy as np
@@ -210,6 +211,8 @@ def test_map_and_overlay_come_with_the_objects(served, depth, overlay):
         ({"depth": True}, "depth is True; give None or 'f32' or 'f16'"),
         ({"overlay": "gif"}, "overlay is 'gif'"),
         ({"timeout_s": 0}, "timeout"),
+        ({"timeout_s": float("inf")}, "timeout of inf s"),
+        ({"timeout_s": 1e306}, "timeout"),
     ],
 )
 def test_what_cannot_be_sent_is_told_and_not_sent(served, changes, words):
@@ -224,6 +227,11 @@ def test_what_cannot_be_sent_is_told_and_not_sent(served, changes, words):
 def test_a_map_of_another_precision_is_not_asked_for(served):
     with pytest.raises(BridgeError, match="depth is 'f64'; give 'f32' or 'f16'"):
         served[1].estimate(IMAGE, depth="f64")
+
+
+def test_a_refusal_reaches_another_process_whole():
+    found = pickle.loads(pickle.dumps(RefusedError("overloaded", "Wait.", retryable=True)))
+    assert (found.code, str(found), found.retryable) == ("overloaded", "Wait.", True)
 
 
 def test_what_the_server_refuses_comes_with_its_code(served):

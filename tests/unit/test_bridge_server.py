@@ -562,6 +562,34 @@ def test_a_drain_answers_what_was_accepted_and_refuses_the_rest():
     assert not server.running and server.stop() is True
 
 
+@pytest.mark.parametrize("stops", [1, 3])
+def test_a_server_that_is_ending_can_be_told_to_stop_again(stops):
+    """From several threads, and by the caller who does not wait long: while the I/O thread waits for a busy engine nobody listens."""
+    gate = threading.Event()
+    engine = ColourDepth(gate=gate)
+    server = BridgeServer(engine, LOOPBACK)
+    server.start()
+    found: list[object] = []
+
+    def stop():
+        try:
+            found.append(server.stop(drain=False, timeout_s=0.3))
+        except BaseException as error:
+            found.append(error)
+
+    with dealer(server.endpoint) as raw:
+        raw.send_multipart(pack_message(Kind.INFER, b"1", infer_header(), [IMAGE, MASK]))
+        assert engine.entered.acquire(timeout=5)
+        stoppers = [threading.Thread(target=stop, daemon=True) for _ in range(stops)]
+        for thread in stoppers:
+            thread.start()
+            time.sleep(0.4)
+        gate.set()
+        for thread in stoppers:
+            thread.join(20)
+    assert found == [True] * stops and not server.running
+
+
 def test_thirty_starts_and_stops_on_one_port():
     before = set(threading.enumerate())
     with BridgeServer(ColourDepth(), LOOPBACK) as server:

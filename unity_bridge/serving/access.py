@@ -22,10 +22,17 @@ _LOOPBACK_INTERFACES = ("lo", "lo0")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``token``: what every request has to carry, or None. ``keys``: CURVE's, or None for connections that are not encrypted."""
+    """``token``: what every request has to carry, or None. ``keys``: CURVE's, or None for connections that are not encrypted.
+
+    Raises :class:`BridgeError` for an empty token.
+    """
 
     token: str | None = None
     keys: ServerKeys | None = None
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not self.token.strip():
+            raise BridgeError("The token is empty, so that whoever sends none would be let in; give one, or None for a server without.")
 
     @property
     def open(self) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -87,6 +88,9 @@ class BridgeServer:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._doorkeeper: Doorkeeper | None = None
         self._thread: threading.Thread | None = None
+        # The one socket that any thread may use, under this lock; None before the start and after the end.
+        self._control: zmq.Socket[bytes] | None = None
+        self._control_lock = threading.Lock()
 
     @property
     def endpoint(self) -> str:
@@ -128,6 +132,9 @@ class BridgeServer:
             self._doorkeeper = Doorkeeper(self._context, router, self._access)
             router.bind(self._address.text)
             inbox.bind(_INBOX)
+            self._control = self._context.socket(zmq.PUSH)
+            self._control.linger = 0
+            self._control.connect(_INBOX)
         except zmq.ZMQError as error:
             if self._doorkeeper is not None:
                 self._doorkeeper.close()
@@ -150,18 +157,24 @@ class BridgeServer:
         thread, context = self._thread, self._context
         if thread is None or context is None:
             return True
+        self._tell(DRAIN if drain else STOP)
+        thread.join(timeout_s)
         if thread.is_alive():
-            with context.socket(zmq.PUSH) as control:
-                control.linger = 0
-                control.connect(_INBOX)
-                control.send(DRAIN if drain else STOP, flags=zmq.NOBLOCK)
-                thread.join(timeout_s)
-                if thread.is_alive():
-                    control.send(STOP, flags=zmq.NOBLOCK)
-                    thread.join()
-        if self._desk.worker_ended:
-            context.term()  # with a socket left in a busy worker it would wait for that
+            self._tell(STOP)
+            thread.join()
+        with self._control_lock:
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+                if self._desk.worker_ended:
+                    context.term()  # with a socket left in a busy worker it would wait for that
         return self._desk.worker_ended
+
+    def _tell(self, word: bytes) -> None:
+        # Again: the I/O thread has closed its end, and is ending already.
+        with self._control_lock, suppress(zmq.Again):
+            if self._control is not None:
+                self._control.send(word, flags=zmq.NOBLOCK)
 
     def __enter__(self) -> Self:
         self.start()

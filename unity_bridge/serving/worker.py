@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 
 import zmq
 
@@ -54,16 +55,24 @@ class InferWorker:
         try:
             outbox.linger = 0
             outbox.connect(self._inbox)
-            while jobs := self._queue.next_batch(lambda job: batch_limit(self._engine, *job.size)):
+            while jobs := self._queue.next_batch(self._limit_of):
                 self._work(jobs, outbox)
                 del jobs  # no pixels are kept while waiting for the next ones
         except zmq.Again:
             return  # the I/O thread has closed its end: it stopped without waiting for this answer
         except BaseException:  # what is no error of one frame: nobody would be left to answer the others
             _log.critical("the engine's thread ended, and the server with it", exc_info=True)
-            outbox.send(STOP)
+            with suppress(zmq.Again):  # it ends already
+                outbox.send(STOP, flags=zmq.NOBLOCK)
         finally:
             outbox.close(linger=0)
+
+    def _limit_of(self, job: Job) -> int:
+        try:
+            return batch_limit(self._engine, *job.size)
+        except Exception as error:  # the frame goes alone, and what is wrong with it comes out then
+            self._log.say("limit", "The engine failed at saying how many frames it takes at once.", level=logging.ERROR, error=error)
+            return 1
 
     def _work(self, jobs: list[Job], outbox: zmq.Socket[bytes]) -> None:
         """All jobs of a batch; what is wrong with one is its own affair."""
