@@ -46,7 +46,10 @@ class CameraSource(StrEnum):
 def _finite(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise CameraError(f"Camera {name} is {value!r}; give a number.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number, which may be longer than a float holds
+        number = math.inf
     if not math.isfinite(number):
         raise CameraError(f"Camera {name} is {number}; give a finite number.")
     return number
@@ -128,7 +131,7 @@ class CameraIntrinsics:
         """
         try:
             k = np.asarray(matrix, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise CameraError("The intrinsic matrix is not made of numbers; give 3 rows of 3.") from error
         if k.shape != (3, 3):
             raise CameraError(f"The intrinsic matrix has shape {k.shape}; give 3 rows of 3.")
@@ -159,8 +162,10 @@ class CameraIntrinsics:
         if w is None or h is None:
             raise CameraError("The camera has no width and height; add both, in pixels.")
         for name, side in (("width", w), ("height", h)):
-            if isinstance(side, bool) or not isinstance(side, (int, float)) or not float(side).is_integer():
+            if isinstance(side, bool) or not isinstance(side, (int, float)) or side != side // 1:
                 raise CameraError(f"Camera {name} is {side!r}; give a whole number of pixels.")
+            if abs(side) > _MAX_SIDE:
+                raise CameraError(f"Camera {name} is {str(side)[:20]} px; give 1 to {_MAX_SIDE}.")
         w, h = int(w), int(h)
         if "K" in data:
             k = data["K"]

@@ -309,6 +309,7 @@ ROTATION = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
         (changed(objects=[{"mask_value": 5, "id": [1]}]), "bad_header", "id"),
         (changed(objects=[{"mask_value": 5, "known_distance_m": 0}]), "bad_header", "known_distance_m"),
         (changed(objects=[{"mask_value": 5, "known_distance_m": -2}]), "bad_header", "known_distance_m"),
+        (changed(objects=[{"mask_value": 5, "known_distance_m": 1e20}]), "bad_header", "known_distance_m"),
         (changed(objects=[{"mask_value": n + 1} for n in range(4097)]), "too_large", "4097 objects"),
         (changed(outputs=["objects", "normals"]), "unsupported", "normals"),
         (changed(outputs=[]), "bad_header", "empty"),

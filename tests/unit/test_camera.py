@@ -73,7 +73,12 @@ def test_every_way_to_write_a_camera_file(document: dict[str, object], tmp_path:
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((554.25, 554.25, 320, 240))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"width": 640, "height": 480}', '{"fx": 500}', '{"fx": NaN, "width": 640, "height": 480}', "\xff"])
+LONG = "9" * 400  # a whole number that no float holds
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"width": 640, "height": 480}', '{"fx": 500}', '{"fx": NaN, "width": 640, "height": 480}', "\xff",
+                                  f'{{"fx": {LONG}, "width": 640, "height": 480}}', f'{{"fx": 500, "width": {LONG}, "height": 480}}',
+                                  f'{{"K": [500, 0, 320, 0, {LONG}, 240, 0, 0, 1], "width": 640, "height": 480}}'])  # fmt: skip
 def test_broken_camera_files_get_one_sentence(text: str, tmp_path: Path) -> None:
     path = tmp_path / "camera.json"
     path.write_text(text, encoding="latin-1")

@@ -79,6 +79,7 @@ def test_a_polygon_is_where_it_says():
         ([], "is empty"),
         ([[1, 1, 3, 3]], "no polygon of three corners"),  # pycocotools would make a box of it
         ([[1, 1, 3, 3, 4]], "no polygon of three corners"),
+        ([[1, 1, 3, 3, 4, int("9" * 400)]], "no list of x, y pairs"),
         ([[1, 1, 3, 3, 4, 4, 5]], "x, y pairs"),
         ([[1, 1, float("nan"), 3, 4, 4]], "x, y pairs"),  # pycocotools takes all memory for it
         ([[1, 1, 1e12, 3, 4, 4]], r"1e\+12 px"),

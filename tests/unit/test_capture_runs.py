@@ -278,6 +278,33 @@ def test_relative_depth_is_called_so_and_known_distances_make_it_metres(tmp_path
     assert entry["objects"][1]["known_distance_m"] == 20.0
 
 
+LONG = int("9" * 400)  # JSON holds it, and no float does
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"objects": [{"id": 1, "known_distance_m": LONG}]},
+        {"objects": [{"id": 1, "mask_value": LONG}]},
+        {"objects": [], "camera": {"fx": LONG, "fy": 30}},
+        {"objects": [], "camera": {"fx": 30, "fy": 30, "width": LONG}},
+        {"objects": [], "camera": {"fx": 30, "fy": 30, "extrinsics": [[LONG, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]}},
+        {"objects": [], "camera": {"fov_vertical": LONG}},
+    ],
+)
+def test_a_number_that_no_float_holds_fails_its_picture_alone(tmp_path, entry):
+    capture = make_capture(tmp_path / "capture", [{"image": "a.png", **entry}, {"image": "b.png", "objects": [{"id": 1, "area": LONG}]}])
+    summary = annotate_capture(capture, tmp_path / "out", FixedDepth(ramp()))
+    assert [outcome.image for outcome in summary.failed] == ["a.png"]
+    assert results(tmp_path / "out")[1]["objects"][0]["area"] == LONG
+
+
+def test_a_known_distance_beyond_all_sense_fails_its_picture_alone(tmp_path):
+    entries = [{"image": f"{name}.png", "objects": [{"id": 1, "known_distance_m": far}]} for name, far in (("a", 1e20), ("b", 1e9))]
+    summary = annotate_capture(make_capture(tmp_path / "capture", entries), tmp_path / "out", FixedDepth(ramp()))
+    assert [outcome.image for outcome in summary.failed] == ["a.png"] and "at most 1e+09" in summary.failed[0].error
+
+
 def test_a_known_distance_that_is_none_fails_its_picture_alone(tmp_path):
     entries = [{"image": name, "objects": [{"id": 1, **more}]} for name, more in
                (("a.png", {}), ("b.png", {"known_distance_m": -1}), ("c.png", {"known_distance_m": 3.0}))]  # fmt: skip

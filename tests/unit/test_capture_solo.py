@@ -91,7 +91,8 @@ def test_a_pose_takes_the_world_into_opencvs_camera(numbers, yaw, pitch):
 
 @pytest.mark.parametrize(
     ("position", "rotation"),
-    [(None, [0, 0, 0, 1]), ([0, 0, 0], [0, 0, 0, 0]), ([0, 0], [0, 0, 0, 1]), ([0, 0, float("nan")], [0, 0, 0, 1]), ("abc", [0, 0, 0, 1])],
+    [(None, [0, 0, 0, 1]), ([0, 0, 0], [0, 0, 0, 0]), ([0, 0], [0, 0, 0, 1]), ([0, 0, float("nan")], [0, 0, 0, 1]), ("abc", [0, 0, 0, 1]),
+     ([0, 0, 1e300], [0, 0, 0, 1]), ([0, 0, int("9" * 400)], [0, 0, 0, 1])],
 )
 def test_what_is_no_pose_is_none(position, rotation):
     assert pose_from_unity(position, rotation) is None

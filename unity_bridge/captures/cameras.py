@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +12,14 @@ import numpy as np
 
 from ...engines.camera import CameraIntrinsics
 from ...engines.errors import CameraError, CaptureError
+from ..measuring.poses import FARTHEST_M, checked_extrinsics
+from .files import shown
 from .reader import Pose
 
 INTRINSICS = "camera_intrinsics.json"
 
 # A field of view and focal lengths that differ by more than this describe two cameras.
 _FOV_TOLERANCE = 0.005
-_ROTATION_TOLERANCE = 1e-3
-# A million kilometres: a number beyond this is a mistake.
-_FARTHEST_M = 1e9
 
 
 def camera_from_json(source: object, where: str, width: int, height: int) -> tuple[CameraIntrinsics, Pose | None, list[str]]:
@@ -48,11 +48,11 @@ def camera_from_projection(matrix: object, width: int, height: int) -> CameraInt
     from the top. Raises :class:`CameraError` for anything else.
     """
     if not isinstance(matrix, Sequence) or len(matrix) != 9 or not all(_is_number(value) for value in matrix):
-        raise CameraError(f"the capture's matrix is {_shown(matrix)}; nine numbers were expected, Unity's projection matrix by columns.")
+        raise CameraError(f"the capture's matrix is {shown(matrix)}; nine numbers were expected, Unity's projection matrix by columns.")
     p = np.array(matrix, dtype=np.float64).reshape(3, 3).T
     # A perspective projection maps -z: its third diagonal element is below 0, and K's is 1.
     if not np.all(np.isfinite(p)) or p[0, 0] <= 0 or p[1, 1] <= 0 or p[2, 2] >= 0:
-        raise CameraError(f"the capture's matrix {_shown(matrix)} is no perspective projection of Unity's.")
+        raise CameraError(f"the capture's matrix {shown(matrix)} is no perspective projection of Unity's.")
     if abs(p[0, 1]) > 1e-3 * p[0, 0] or abs(p[1, 0]) > 1e-3 * p[1, 1]:
         raise CameraError("the capture's matrix has a skew; skewed pixels are not supported.")
     return CameraIntrinsics(
@@ -75,7 +75,7 @@ def pose_from_unity(position: object, rotation: object) -> Pose | None:
         return None
     x, y, z, w = (float(value) for value in rotation)  # type: ignore[attr-defined]
     length = math.sqrt(x * x + y * y + z * z + w * w)
-    if not 0.9 < length < 1.1:
+    if not 0.9 < length < 1.1 or max(abs(part) for part in position) > FARTHEST_M:  # type: ignore[attr-defined]
         return None
     x, y, z, w = x / length, y / length, z / length, w / length
     turn = np.array(
@@ -94,16 +94,11 @@ def _pose(value: object, where: str) -> Pose | None:
         return None
     rows = value if isinstance(value, Sequence) else ()
     if len(rows) != 3 or not all(_is_vector(row, 4) for row in rows):
-        raise CameraError(f"{where}: its extrinsics are {_shown(value)}; give 3 rows of 4 numbers, world to camera, metres.")
-    matrix = np.array(rows, dtype=np.float64)
-    rotation = matrix[:, :3]
-    error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-    if error > _ROTATION_TOLERANCE or np.abs(matrix).max() > _FARTHEST_M:
-        raise CameraError(
-            f"{where}: its extrinsics are not a rotation and a translation in metres (the 3x3 part is {error:.3g} off orthonormal); give world "
-            "to camera without scale: in Unity diag(1,-1,-1) * camera.worldToCameraMatrix, the upper three rows."
-        )
-    return matrix
+        raise CameraError(f"{where}: its extrinsics are {shown(value)}; give 3 rows of 4 numbers, world to camera, metres.")
+    try:
+        return checked_extrinsics(rows)
+    except CameraError as error:
+        raise CameraError(f"{where}: {error}") from error
 
 
 def _fov_notes(source: Mapping[str, Any], camera: CameraIntrinsics, where: str) -> list[str]:
@@ -117,7 +112,8 @@ def _fov_notes(source: Mapping[str, Any], camera: CameraIntrinsics, where: str) 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """One that a float holds: JSON's whole numbers may be longer."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > sys.float_info.max
 
 
 def _is_vector(value: object, length: int) -> bool:
@@ -127,8 +123,3 @@ def _is_vector(value: object, length: int) -> bool:
         and len(value) == length
         and all(_is_number(part) and math.isfinite(part) for part in value)
     )
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."

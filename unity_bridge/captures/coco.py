@@ -10,6 +10,7 @@ field of view the user gives, or EXIF. True depth is ``depth/NAME.exr``, as in o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,8 @@ def _refuse_shared_ids(json_path: Path, images: list[Record]) -> None:
 def _corners(box: object) -> dict[str, Any]:
     if isinstance(box, list) and len(box) == 4 and all(isinstance(side, (int, float)) for side in box):
         x, y, width, height = box
-        return {"bbox": [x, y, x + width, y + height], "bbox_xywh": box}
+        with suppress(OverflowError):  # a whole number that no float holds, and a float
+            return {"bbox": [x, y, x + width, y + height], "bbox_xywh": box}
     return {"bbox_xywh": box}
 
 

@@ -8,7 +8,7 @@ before: of run lengths that do not fill the picture it leaves pixels undefined, 
 from __future__ import annotations
 
 import importlib
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,7 +100,8 @@ def _draw_polygons(segmentation: list[Any], width: int, height: int) -> BoolArra
         raise CaptureError("holds no polygon of three corners")
     reach = 4.0 * max(width, height)
     for polygon in polygons:
-        numbers = [value for value in polygon if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)]
+        given = [value for value in polygon if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        numbers = [value for value in given if abs(value) <= sys.float_info.max]
         if len(numbers) != len(polygon) or len(polygon) % 2:
             raise CaptureError("has a polygon that is no list of x, y pairs")
         if max(map(abs, numbers)) > reach:

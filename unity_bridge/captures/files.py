@@ -56,6 +56,12 @@ def shortened(values: list[int]) -> str:
     return ", ".join(str(value) for value in values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
 
 
+def shown(value: object) -> str:
+    """A value from a file, in a sentence; cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
 def first_line(error: Exception) -> str:
     """What an error says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

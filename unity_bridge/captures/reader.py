@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from ...engines.camera import CameraIntrinsics, CameraSource
 from ...engines.errors import CaptureError
+from ..measuring.poses import FARTHEST_M
+from .files import shown
 
 Mask = npt.NDArray[Any]
 Pose = npt.NDArray[np.float64]
@@ -114,10 +116,10 @@ class CaptureReader(Protocol):
 
 
 def known_distance(record: Mapping[str, Any]) -> float | None:
-    """``known_distance_m`` of an object's record. Raises :class:`CaptureError` when it is no positive number."""
+    """``known_distance_m`` of an object's record. Raises :class:`CaptureError` when it is no length."""
     value = record.get("known_distance_m")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < float(value) < float("inf"):
-        raise CaptureError(f"object {record.get('id')!r} has the known_distance_m {value!r}; give metres above 0.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= FARTHEST_M:
+        raise CaptureError(f"object {record.get('id')!r} has the known_distance_m {shown(value)}; give metres above 0, at most {FARTHEST_M:g}.")
     return float(value)

@@ -212,7 +212,7 @@ def _camera(capture: Mapping[str, Any], width: int, height: int) -> CameraIntrin
     if projection.casefold() != "perspective":
         raise CameraError(f"the camera's projection is {projection}, which has no focal length; capture with a perspective camera.")
     size = capture.get("dimension")
-    if isinstance(size, list) and len(size) == 2 and [float(side) for side in size if isinstance(side, (int, float))] != [width, height]:
+    if isinstance(size, list) and len(size) == 2 and size != [width, height]:
         raise CameraError(f"the capture is said to be {size[0]}x{size[1]} and the picture has {width}x{height}; use the pictures as captured.")
     return camera_from_projection(capture.get("matrix"), width, height)
 
@@ -247,7 +247,7 @@ def _corners(box: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
         (x, y), (width, height) = box["origin"], box["dimension"]  # type: ignore[index]
         return {"bbox": [x, y, x + width, y + height]}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return {}
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ...engines.camera import CameraIntrinsics
 from ...engines.errors import CameraError
 from ..framing import MAX_HEADER_BYTES, ErrorCode
+from ..measuring.poses import FARTHEST_M, checked_extrinsics
 
 CAPABILITIES = (
     "raw_image",
@@ -35,10 +36,7 @@ CAPABILITIES = (
 )
 """What ``requires`` may name in this version."""
 
-_ROTATION_TOLERANCE = 1e-3
 _LONGEST_QUOTE = 300
-# A million kilometres: a number beyond this is a mistake.
-_FARTHEST_M = 1e9
 
 _Side = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 _Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -107,19 +105,10 @@ class CameraHeader(msgspec.Struct, frozen=True):
         """The extrinsics (3,4), or None. Raises :class:`RequestError` ``bad_camera`` for a matrix that turns and moves and does more."""
         if self.extrinsics is None:
             return None
-        matrix = np.array(self.extrinsics, dtype=np.float64)
-        if not np.abs(matrix).max() <= _FARTHEST_M:
-            worst = np.abs(matrix).max()
-            raise RequestError(ErrorCode.BAD_CAMERA, f"The camera's extrinsics hold {worst:g}; give metres, at most {_FARTHEST_M:g}.")
-        rotation = matrix[:, :3]
-        error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-        if error > _ROTATION_TOLERANCE:
-            raise RequestError(
-                ErrorCode.BAD_CAMERA,
-                f"The camera's extrinsics are not a rotation and a translation (their 3x3 part is {error:.3g} off orthonormal); send world to "
-                "camera without scale: in Unity diag(1,-1,-1) * camera.worldToCameraMatrix, the upper three rows.",
-            )
-        return matrix
+        try:
+            return checked_extrinsics(self.extrinsics)
+        except CameraError as error:
+            raise RequestError(ErrorCode.BAD_CAMERA, str(error)) from error
 
 
 class ObjectHeader(msgspec.Struct, frozen=True):
@@ -131,7 +120,7 @@ class ObjectHeader(msgspec.Struct, frozen=True):
     category: Any = msgspec.UNSET
     bbox: Any = msgspec.UNSET
     parent_id: Any = msgspec.UNSET
-    known_distance_m: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    known_distance_m: Annotated[float, msgspec.Meta(gt=0, le=FARTHEST_M)] | None = None
 
 
 class TokenHeader(msgspec.Struct, frozen=True):
