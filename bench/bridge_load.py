@@ -35,7 +35,7 @@ from depthbridge.engines.depth_map import DepthKind, DepthMap
 from depthbridge.unity_bridge.framing import ErrorCode, Kind, pack_message
 from depthbridge.unity_bridge.serving.server import BridgeServer
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 30_000
 SHOWN = 10
 """How often the memory is read after the warm-up."""
 
@@ -196,6 +196,8 @@ def main() -> None:
         total.largest_batch = max(total.largest_batch, part.largest_batch)
         wrong += part.wrong
         memory.append(resident_mib(process.pid or 0))
+        if wrong:
+            break
     seconds = time.perf_counter() - started
     near.send("stop")
     if left := near.recv():
