@@ -57,6 +57,7 @@ def test_the_self_test_passes_where_all_is_right(build: PlayBuild, ways: dict[st
     verdicts = [line["verdict"] for line in report["lines"]]
     assert report["passed"] and report["finished"] == 1 and "Fail" not in verdicts, report["text"]
     assert verdicts.count("Pass") == 8 + 2 * 9
+    assert report["tidy"] and report["targets"] == 0, "as soon as the table is there"
     assert all(not line["remedy"] for line in report["lines"])
     assert report["shown"] == report["text"] and [f"log: {report['text']}"] == [line for line in report["log"] if "self-test" in line]
     found = {line["check"]: line["found"] for line in report["lines"]}

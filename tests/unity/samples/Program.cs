@@ -59,6 +59,10 @@ namespace PlaySamples
             test.Finished += table => finished++;
             Until(() => test.IsDone);
             PlayerLoop.Frame(1 / 60f);
+            var roots = new List<GameObject>();
+            PlayerLoop.MainScene.GetRootGameObjects(roots);
+            var tidy = roots.Count == 1 && test.GetComponent<DepthCapture>() == null;
+            report.Name("tidy").Value(tidy).Name("targets").Value(RenderTexture.Alive);
             report.Name("finished").Value(finished).Name("passed").Value(test.Report.Passed).Name("text").Value(test.Report.ToString());
             report.Name("shown").Value(GUI.Drawn.Count > 0 ? GUI.Drawn[GUI.Drawn.Count - 1].Value : "").Name("lines").BeginArray();
             foreach (var line in test.Report.Lines)
