@@ -75,8 +75,8 @@ def test_a_polygon_is_where_it_says():
 @pytest.mark.parametrize(
     ("segmentation", "words"),
     [
-        (None, "is empty"),
-        ([], "is empty"),
+        (None, "is missing or empty, and a box"),
+        ([], "is missing or empty"),
         ([[1, 1, 3, 3]], "no polygon of three corners"),  # pycocotools would make a box of it
         ([[1, 1, 3, 3, 4]], "no polygon of three corners"),
         ([[1, 1, 3, 3, 4, int("9" * 400)]], "no list of x, y pairs"),

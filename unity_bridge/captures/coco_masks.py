@@ -46,7 +46,7 @@ def decode_segmentation(segmentation: object, width: int, height: int) -> BoolAr
     if isinstance(segmentation, Mapping):
         return _decode_runs(segmentation, width, height)
     if not isinstance(segmentation, list) or not segmentation:
-        raise CaptureError("is empty")
+        raise CaptureError("is missing or empty, and a box alone holds background, too")
     return _draw_polygons(segmentation, width, height)
 
 
