@@ -64,8 +64,8 @@ class DepthMap:
     non-positive depth). ``sky``: float32 (H,W), the network's own value, HIGH is sky, or None when the model has none;
     ``confidence``: float32 (H,W), model-specific, or None. ``camera`` has the map's own resolution. ``extrinsics``: float64 (3,4),
     world-to-camera as the model predicts it, or None. ``focal_px`` is the focal length of the processed image that metric scaling
-    used, None when it used none. ``scale_note`` says in one line how to get metres when the map has none. ``max_depth_m``: the largest depth that
-    the model can say, in metres, where its design states one; None otherwise, and once the map was scaled by other facts.
+    used, None when it used none. ``scale_note`` says in one line how to get metres when the map has none. ``max_depth_m``: the largest
+    depth that the model can say, in metres, where its design states one; None otherwise, and once the map was scaled by other facts.
     """
 
     values: FloatArray
