@@ -70,6 +70,12 @@ def test_an_engine_that_cannot_say_how_many_it_takes_gets_them_one_by_one(caplog
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_frame_does_not_wait_for_others_until_its_deadline():
+    with batching(BatchColourDepth()) as (server, raw):
+        assert distance_in(exchange(raw, frame_at(b"1", 1.5, deadline_ms=DELAY_MS / 2))[1]) == pytest.approx(1.5, abs=1e-4)
+        assert server.counters.expired == 0
+
+
 def test_what_a_batch_answers_is_what_each_frame_gets_alone(tmp_path):
     """A real graph with a batch axis, and cameras of their own: metres are by the focal length."""
     graph = onnx_models.Graph("image", ["batch", 3, "h", "w"])

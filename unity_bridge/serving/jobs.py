@@ -143,7 +143,7 @@ class JobQueue:
             first = self._waiting.popleft()
             self._running, self._token = [first], first.cancel
             limit = min(self._batch_max, limit_of(first)) if self._batch_delay_s > 0 else 1
-            until = time.monotonic() + self._batch_delay_s
+            until = self._collect_until(first)
             while True:
                 self._take_alike(first, limit)
                 left = until - time.monotonic()
@@ -153,6 +153,12 @@ class JobQueue:
             if len(self._running) > 1:
                 self._token = CancelToken()
             return list(self._running)
+
+    def _collect_until(self, first: Job) -> float:
+        now = time.monotonic()
+        # Half of its time at most: with all of it gone its deadline would be, for company that nobody promised.
+        left = self._batch_delay_s if first.expires_at is None else min(self._batch_delay_s, (first.expires_at - now) / 2)
+        return now + left
 
     def _take_alike(self, first: Job, limit: int) -> None:
         kept: deque[Job] = deque()
