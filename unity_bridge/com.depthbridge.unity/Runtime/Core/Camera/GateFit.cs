@@ -2,7 +2,7 @@
 namespace Depthbridge
 {
     /// <summary>
-    /// How a physical camera's sensor is fitted to an image of another aspect. Numbers as in UnityEngine.Camera.GateFitMode.
+    /// How a physical camera's sensor is fitted to an image of another aspect. Numbers as in Unity's Camera.GateFitMode.
     /// </summary>
     public enum GateFit
     {

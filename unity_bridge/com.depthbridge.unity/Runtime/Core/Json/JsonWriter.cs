@@ -9,7 +9,7 @@ namespace Depthbridge
     /// Writes one JSON document, compact, numbers in the invariant culture and with as many digits as reading them back takes.
     /// </summary>
     /// <remarks>
-    /// UnityEngine's JsonUtility cannot write null, dictionaries, nested arrays or anonymous types, and writes NaN, which is not JSON.
+    /// Unity's JsonUtility cannot write null, dictionaries, nested arrays or anonymous types, and writes NaN, which is not JSON.
     /// This writer refuses NaN, infinities and halves of surrogate pairs with a sentence that names the place.
     /// </remarks>
     public sealed class JsonWriter
