@@ -253,6 +253,11 @@ def test_bombs(server):
 def test_messages_of_two_hundred_thousand_parts_and_of_too_many_bytes(server):
     parts, limit = [b"part"] * 200_000, ServerLimits().max_message_bytes
     with dealer(server.endpoint) as raw:
+        for kind, header, payloads in requests_of_every_kind():
+            exchange(raw, pack_message(kind, b"1", header, payloads))
+        before = server.peak_mib
+        exchange(raw, [pack_prefix(Kind.INFER), b"1", b"{}", *parts])
+        assert server.peak_mib - before < 30, "each part is held, and not only counted"
         accountant = Accountant(raw)
         warm = 0.0
         for turn in range(4):
