@@ -287,7 +287,7 @@ def test_pixels_of_no_colour_are_told_and_an_absent_colour_has_its_reason(tmp_pa
         ([{"id": 1, "colour": [1, 2]}], None, r"object 1 has the colour \[1, 2\]"),
         ([{"id": 1, "colour": [1, 2, 256]}], None, "256"),
         ([{"id": 1, "colour": RED}, {"id": 2, "colour": RED}], None, "two objects have the colour"),
-        ([{"id": 1, "colour": RED}, {"id": 2, "colour": [0, 0, 255, 255]}], None, "some colours have 3 numbers and some 4"),
+        ([{"id": 1, "colour": RED}, {"id": 2, "colour": [0, 0, 255, 255]}], None, "some colours of the objects have 3 numbers and some 4"),
         ([{"id": 1}], [RED], "no JSON object"),
         ([{"id": 1}], {"one": RED}, "the key 'one'"),
         ([{"id": 1}], {"1": 5}, "mask value 1 has the colour 5"),
@@ -308,6 +308,14 @@ def test_every_pixel_has_the_object_of_its_colour(pixels, with_alpha):
     wanted = [[places.get(tuple(int(part) for part in pixel[:length]), 0) for pixel in row] for row in pixels]
     assert mask.tolist() == wanted
     assert unlisted == int(((mask == 0) & pixels[..., :3].any(axis=2)).sum())
+
+
+def test_more_colours_than_a_mask_holds_fail_in_one_sentence():
+    stored = StoredMask("m", None, np.full((1, 2, 4), 255, np.uint8), "RGBA")
+    most = [(1, place >> 8, place & 255) for place in range(65534)] + [(255, 255, 255)]
+    assert mask_of_colours(stored, most)[0].tolist() == [[65535, 65535]]
+    with pytest.raises(CaptureError, match="there are 65536 objects and a mask of colours holds at most 65535"):
+        mask_of_colours(stored, [*most, None])
 
 
 def test_extrinsics_of_a_picture_give_places_in_the_world(tmp_path):

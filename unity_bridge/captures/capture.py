@@ -24,9 +24,10 @@ import numpy as np
 from ...engines.camera import CameraIntrinsics
 from ...engines.errors import CaptureError
 from ...engines.images import decode_image
+from ..measuring.colour_masks import Colour
 from .cameras import INTRINSICS, camera_from_json
 from .files import check_name, fingerprint, read_json, shortened, with_suffix
-from .masks import Colour, StoredMask, colour_map, colour_of, mask_of_colours, mask_of_values, read_mask
+from .masks import StoredMask, colour_map, colour_of, mask_of_colours, mask_of_values, read_mask
 from .reader import CaptureFrame, CaptureObject, Layout, LoadedFrame, Mask, Pose, known_distance
 from .truth import read_depth_exr
 

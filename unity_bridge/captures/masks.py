@@ -14,13 +14,12 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from ...engines.errors import CaptureError
+from ..measuring.colour_masks import Colour, ColourError, ColourTable
 from .files import first_line
 from .reader import Mask
 
 # What Pillow multiplies grey values of fewer bits by; the bits per pixel stand in byte 24 of a PNG.
 _GREY_STEP = {2: 85, 4: 17}
-
-Colour = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,19 +65,14 @@ def mask_of_colours(stored: StoredMask, colours: Sequence[Colour | None]) -> tup
     """The objects' places in the list, from 1, for every pixel (H,W), 0 where nobody has the colour; and how many of those are not black.
 
     Colours of three numbers compare without alpha, of four with it. None: the object has no colour, and so no pixel. Raises
-    :class:`CaptureError` for a colour named twice, and for three numbers among four.
+    :class:`CaptureError` as :meth:`ColourTable.of`.
     """
     assert stored.colours is not None
-    named = [colour for colour in colours if colour is not None]
-    if len({len(colour) for colour in named}) > 1:
-        raise CaptureError("some colours have 3 numbers and some 4; give all of them with alpha, or all without.")
-    if len(set(named)) != len(named):
-        twice = next(colour for colour in named if named.count(colour) > 1)
-        raise CaptureError(f"two objects have the colour {list(twice)}; give each its own.")
-    pixels = np.ascontiguousarray(stored.colours).view("<u4")[..., 0]
-    if not named or len(named[0]) == 3:
-        pixels = pixels & np.uint32(0x00FFFFFF)
-    return _look_up(pixels, colours)
+    try:
+        return ColourTable.of(colours).look_up(stored.colours)
+    except ColourError as error:
+        sentence = str(error)
+        raise CaptureError(sentence[:1].lower() + sentence[1:]) from error  # it follows the name of a picture
 
 
 def colour_of(value: object, whose: str) -> Colour:
@@ -98,25 +92,6 @@ def colour_map(content: object, name: str) -> dict[int, Colour]:
             raise CaptureError(f"{name} has the key {key!r}; the keys are mask values, whole numbers in quotes.")
         found[int(key)] = colour_of(value, f"{name}: mask value {key}")
     return found
-
-
-def _look_up(pixels: npt.NDArray[np.uint32], colours: Sequence[Colour | None]) -> tuple[Mask, int]:
-    keys = [(-1 if colour is None else sum(part << 8 * shift for shift, part in enumerate(colour))) for colour in colours]
-    places = sorted((key, place) for place, key in enumerate(keys, start=1) if key >= 0)
-    table = np.array([key for key, _ in places], dtype=np.uint32)
-    values = np.array([place for _, place in places], dtype=np.int32)
-    # Neighbours are mostly alike: what a colour means is looked up once where it changes, which is far cheaper than for every pixel.
-    flat = pixels.ravel()
-    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
-    lengths = np.diff(np.append(starts, flat.size))
-    runs = flat[starts]
-    if len(table):
-        index = np.minimum(np.searchsorted(table, runs), len(table) - 1)
-        labels = np.where(table[index] == runs, values[index], np.int32(0))
-    else:
-        labels = np.zeros(len(runs), dtype=np.int32)
-    unlisted = int(lengths[(labels == 0) & (runs & np.uint32(0x00FFFFFF) != 0)].sum())
-    return np.repeat(labels, lengths).reshape(pixels.shape), unlisted
 
 
 def _stored(image: Image.Image, name: str, bits: int) -> StoredMask:

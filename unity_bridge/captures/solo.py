@@ -26,9 +26,10 @@ import numpy as np
 from ...engines.camera import CameraIntrinsics
 from ...engines.errors import CameraError, CaptureError
 from ...engines.images import decode_image
+from ..measuring.colour_masks import Colour
 from .cameras import camera_from_projection, pose_from_unity
 from .files import check_name, fingerprint, read_json
-from .masks import Colour, colour_of, mask_of_colours, read_mask
+from .masks import colour_of, mask_of_colours, read_mask
 from .reader import CaptureFrame, CaptureObject, Layout, LoadedFrame
 from .truth import FloatArray, planar_from_range, read_depth_exr
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from ...engines.camera import CameraIntrinsics, CameraSource
 from ..framing import ErrorCode
 from ..maps import BYTES_PER_PIXEL, OUTPUTS, OVERLAY_BYTES_PER_PIXEL
+from ..measuring.colour_masks import ColourError, ColourTable
 from ..measuring.records import ObjectRecord
 from ..results import PASSED_THROUGH
-from .colours import Colours
 from .headers import InferHeader, ObjectHeader, Payload, RequestError, parse_header
 from .pictures import ENCODINGS, IMAGE_DTYPE, MASK_DTYPES, MASK_IDS, Picture, image_pixels, mask_colours, mask_values
 
@@ -73,7 +73,7 @@ class InferRequest:
     camera_source: CameraSource
     extrinsics: npt.NDArray[np.float64] | None
     objects: tuple[ObjectRecord, ...] | None
-    colours: Colours | None
+    colours: ColourTable | None
     depth_dtype: Literal["f32", "f16"]
     overlay_encoding: Literal["png", "jpeg"]
     deadline_s: float | None
@@ -99,7 +99,10 @@ class InferRequest:
         if self.colours is None:
             return DecodedMask(mask_values(self.mask), None)
         order = self.mask.payload.order if self.mask.payload.encoding == "raw" else "rgb"
-        return DecodedMask(*self.colours.look_up(mask_colours(self.mask), order))
+        try:
+            return DecodedMask(*self.colours.look_up(mask_colours(self.mask), order))
+        except ColourError as error:
+            raise RequestError(ErrorCode.BAD_HEADER, str(error)) from error
 
 
 def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, limits: ServerLimits) -> InferRequest:
@@ -124,7 +127,7 @@ def parse_infer(header: bytes, payloads: Sequence[memoryview], model_id: str, li
         camera_source=CameraSource(infer.camera_source or "given"),
         extrinsics=infer.camera.pose() if infer.camera is not None else None,
         objects=_objects(infer.objects, coded, limits),
-        colours=Colours.of([item.colour for item in infer.objects or () if item.colour is not None]) if coded else None,
+        colours=_colours(infer.objects or []) if coded else None,
         depth_dtype=infer.depth_dtype,
         overlay_encoding=infer.overlay_encoding,
         deadline_s=infer.deadline_ms / 1000.0 if infer.deadline_ms is not None else None,
@@ -208,6 +211,13 @@ def _objects(items: list[ObjectHeader] | None, coded: bool, limits: ServerLimits
         record = {name: raw for name, raw in sent.items() if raw is not msgspec.UNSET}
         found.append(ObjectRecord(named, value, record, item.known_distance_m, coded))
     return tuple(found)
+
+
+def _colours(items: list[ObjectHeader]) -> ColourTable:
+    try:
+        return ColourTable.of([item.colour for item in items])
+    except ColourError as error:
+        raise RequestError(ErrorCode.BAD_HEADER, str(error)) from error
 
 
 # ---- payloads --------------------------------------------------------------------------------------------------
