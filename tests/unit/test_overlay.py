@@ -13,8 +13,8 @@ from PIL import Image
 
 from depthbridge.engines import CameraIntrinsics, DepthKind, DepthMap
 from depthbridge.unity_bridge.measuring import overlay
-from depthbridge.unity_bridge.measuring.colours import object_colour
 from depthbridge.unity_bridge.measuring.frame import measure_frame
+from depthbridge.unity_bridge.measuring.outline_colours import object_colour
 from depthbridge.unity_bridge.measuring.overlay import draw_overlay
 from depthbridge.unity_bridge.measuring.records import ObjectRecord
 

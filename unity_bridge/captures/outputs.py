@@ -14,7 +14,7 @@ from .accuracy import FORMULAS, Accuracy
 from .capture import ANNOTATIONS
 from .coco import CocoCapture
 from .measured import FRAME_FIELDS, OBJECT_FIELDS, without_fields
-from .run import FrameResult, Run
+from .run import AnnotatedFrame, Run
 
 ANNOTATIONS_COCO = "annotations_coco.json"
 ACCURACY_JSON, ACCURACY_CSV = "accuracy.json", "accuracy.csv"
@@ -30,7 +30,7 @@ class Totals:
     whole: Accuracy = field(default_factory=Accuracy)
     classes: dict[str, tuple[Accuracy, int]] = field(default_factory=dict)
 
-    def add(self, result: FrameResult) -> None:
+    def add(self, result: AnnotatedFrame) -> None:
         """Add one picture's; one without truth adds nothing."""
         if result.accuracy is None:
             return
@@ -74,7 +74,7 @@ def totals_of(run: Run) -> Totals:
     return totals
 
 
-def _adding(results: Iterable[FrameResult], totals: Totals) -> Iterator[Mapping[str, Any]]:
+def _adding(results: Iterable[AnnotatedFrame], totals: Totals) -> Iterator[Mapping[str, Any]]:
     for result in results:
         totals.add(result)
         yield result.entry
@@ -119,7 +119,7 @@ def _write_coco(path: Path, run: Run, reader: CocoCapture) -> None:
         file.write("\n}\n")
 
 
-def _coco_image(result: FrameResult, reader: CocoCapture) -> dict[str, Any]:
+def _coco_image(result: AnnotatedFrame, reader: CocoCapture) -> dict[str, Any]:
     ours = {name: result.entry[name] for name in FRAME_FIELDS if name in result.entry}
     return {**without_fields(reader.image(result.frame), FRAME_FIELDS), **ours}
 

@@ -12,7 +12,7 @@ from .measured import estimate
 from .outputs import Totals
 from .previews import PreviewStore, reduced
 from .report import MAX_PICTURES, ReportAbout, ReportFrame, ReportPictures, write_report
-from .run import FrameResult, Run
+from .run import AnnotatedFrame, Run
 
 REPORT = "report.html"
 PICTURES = MAX_PICTURES
@@ -45,7 +45,7 @@ def _frames(run: Run, estimator: Estimator, previews: PreviewStore | None) -> It
         )
 
 
-def _pictures(run: Run, result: FrameResult, place: int, estimator: Estimator, previews: PreviewStore | None) -> Callable[[], ReportPictures]:
+def _pictures(run: Run, result: AnnotatedFrame, place: int, estimator: Estimator, previews: PreviewStore | None) -> Callable[[], ReportPictures]:
     """Read the picture again; its depth is the preview that is still held, or estimated again."""
     frame = result.frame
 

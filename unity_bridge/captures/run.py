@@ -18,7 +18,7 @@ _ENDS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FrameResult:
+class AnnotatedFrame:
     """What results say of one picture: its entry as in ``annotations.json``, and its accuracy where there is truth."""
 
     frame: CaptureFrame
@@ -43,15 +43,15 @@ class Run:
             return FrameOutcome(self.frames[place].name, error=self.failed[place])
         return outcome_from_json(self.progress.result(self.keys[place]))
 
-    def results(self) -> Iterator[FrameResult]:
+    def results(self) -> Iterator[AnnotatedFrame]:
         """All frames, in order, one at a time from the disk."""
         for place, frame in enumerate(self.frames):
             error = self.failed.get(place)
             if error is not None:
-                yield FrameResult(frame, {**without_fields(self.reader.entry(frame), FRAME_FIELDS), "error": error}, error, None)
+                yield AnnotatedFrame(frame, {**without_fields(self.reader.entry(frame), FRAME_FIELDS), "error": error}, error, None)
             else:
                 found = self.progress.result(self.keys[place])
-                yield FrameResult(frame, found["entry"], None, accuracy_from_json(found))
+                yield AnnotatedFrame(frame, found["entry"], None, accuracy_from_json(found))
 
 
 def describe_model_file(path: Path | None) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..results import ObjectResult
-from .colours import Colour, object_colour
+from .outline_colours import Colour, object_colour
 from .pixels import Mask, MaskObjects
 
 Bytes = npt.NDArray[np.uint8]

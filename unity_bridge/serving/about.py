@@ -10,10 +10,10 @@ from ... import __version__
 from ...engines.estimator import Estimator
 from ..framing import MAX_HEADER_BYTES, PROTOCOL_VERSION
 from ..maps import OUTPUTS
+from .counters import Statistics
 from .headers import CAPABILITIES
 from .jobs import OK
 from .payloads import ENCODINGS, MASK_DTYPES, MASK_IDS, ServerLimits
-from .statistics import Statistics
 
 
 def hello(engine: Estimator, limits: ServerLimits, max_in_flight: int, batch_max: int) -> dict[str, Any]:

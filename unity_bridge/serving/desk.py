@@ -15,13 +15,13 @@ from ...engines.estimator import Estimator
 from ..framing import PROTOCOL_VERSION, ErrorCode, Kind, pack_header
 from . import about
 from .access import Access
+from .counters import Statistics
 from .doorkeeper import Doorkeeper
 from .headers import PlainHeader, RequestError, TokenHeader, parse_header
 from .jobs import CANCELLED, OK, Answer, Job, JobQueue, ReplyTo, error_header
 from .messages import Message, receive
 from .payloads import ServerLimits, parse_infer
 from .seldom import SeldomLog
-from .statistics import Statistics
 from .unread import UnreadAnswers
 from .worker import DRAIN, STOP, WAKE, InferWorker
 

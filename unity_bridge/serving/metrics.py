@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^:\[\]/]*):(\d{1,5})")
 
 
 class ServerMetrics:
-    """Hears of every answer (:class:`~.statistics.Observer`), and asks ``watch()`` for the rest whenever it is read."""
+    """Hears of every answer (:class:`~.counters.Observer`), and asks ``watch()`` for the rest whenever it is read."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)

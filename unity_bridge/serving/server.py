@@ -16,12 +16,12 @@ from ..errors import BridgeError
 from ..framing import DEFAULT_ENDPOINT
 from ..measuring.frame import measure_frame
 from .access import Access, bind_address
+from .counters import Counters, Observer, StageSummary, Statistics
 from .desk import Desk
 from .doorkeeper import Doorkeeper
 from .frames import FrameWork, Measure
 from .jobs import JobQueue
 from .payloads import ServerLimits
-from .statistics import Counters, Observer, StageSummary, Statistics
 from .worker import DRAIN, STOP, InferWorker
 
 MAX_BATCH = 8

@@ -9,7 +9,7 @@ from typing import Any
 from ....engines.depth_map import DepthMap
 from ....engines.errors import DepthbridgeError
 from ....engines.export.color_map import ColorScale
-from ...measuring.colours import object_colour
+from ...measuring.outline_colours import object_colour
 from .frames import AccuracyNumbers, ReportFrame, ReportPictures
 from .markup import escaped, metres, number, percent, shown
 from .pictures import DepthPicture, Outline, depth_picture, outlines, photo, truth_picture

@@ -13,8 +13,8 @@ from ....engines.export.color_map import ramp
 from .cards import accuracy_text, card
 from .choose import ALL, WORST, Candidate
 from .frames import AccuracyNumbers, ReportAbout
+from .gather import Gathered, class_table
 from .markup import csp_hash, escaped, metres, number, percent, script_json
-from .run import Run, class_table
 from .tables import Table
 
 _SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
@@ -24,29 +24,29 @@ _LISTED = 8
 _CAMERAS = {"given": "given", "exif": "from EXIF", "model": "the model's own", "assumed": "assumed", "none": "none"}
 
 
-def page(run: Run, about: ReportAbout) -> Iterator[str]:
+def page(found: Gathered, about: ReportAbout) -> Iterator[str]:
     """The file's text in pieces, the pictures loaded one after the other."""
-    chosen = run.shortlist.chosen()
+    chosen = found.shortlist.chosen()
     style, script = _style(), _script()
-    has_truth = any(value is not None for value in run.objects.numbers("relative"))
+    has_truth = any(value is not None for value in found.objects.numbers("relative"))
     parts: dict[str, str | Iterable[str]] = {
         "title": escaped(about.title),
         "style": style,
         "style_hash": csp_hash(style),
         "script": script,
         "script_hash": csp_hash(script),
-        "about": _about(run, about),
-        "tiles": _tiles(run, about),
-        "alerts": _alerts(run),
+        "about": _about(found, about),
+        "tiles": _tiles(found, about),
+        "alerts": _alerts(found),
         "plots_title": "Errors" if has_truth else "Distances",
         "plots_hint": "Measured against the true depth beside the pictures. The plots follow the filters of the table."
         if has_truth
         else "No true depth lies beside the pictures, so nothing is said of errors. The plots follow the filters of the table.",
-        "pictures_hint": _pictures_hint(chosen, run),
-        "cards": (card(item.order, item.frame, reason, run.texts.place(item.frame.name)) for item, reason in chosen),
+        "pictures_hint": _pictures_hint(chosen, found),
+        "cards": (card(item.order, item.frame, reason, found.texts.place(item.frame.name)) for item, reason in chosen),
         "footer": "Made by Depthbridge. Distances are planar, along the optical axis; ranges are along each pixel's ray. "
         "Numbers of accuracy as in Eigen et al. 2014.",
-        "data": _data(run, class_table(run, about), chosen),
+        "data": _data(found, class_table(found, about), chosen),
     }
     yield from _filled(_resource("page.html"), parts)
 
@@ -62,13 +62,13 @@ def _filled(template: str, parts: Mapping[str, str | Iterable[str]]) -> Iterator
             yield from part
 
 
-def _data(run: Run, classes: Table, chosen: list[tuple[Candidate, str]]) -> Iterator[str]:
-    shown = {str(run.texts.place(item.frame.name)): f"frame-{item.order}" for item, _ in chosen}
-    yield f'{{"unit":{script_json(run.unit)},"cards":{script_json(shown)},"tables":{{'
-    for place, (name, table) in enumerate((("objects", run.objects), ("frames", run.frames), ("classes", classes))):
+def _data(found: Gathered, classes: Table, chosen: list[tuple[Candidate, str]]) -> Iterator[str]:
+    shown = {str(found.texts.place(item.frame.name)): f"frame-{item.order}" for item, _ in chosen}
+    yield f'{{"unit":{script_json(found.unit)},"cards":{script_json(shown)},"tables":{{'
+    for place, (name, table) in enumerate((("objects", found.objects), ("frames", found.frames), ("classes", classes))):
         yield f'{"," if place else ""}"{name}":'
         yield from table.json_parts()
-    yield f'}},"texts":{script_json(run.texts.values)}}}'
+    yield f'}},"texts":{script_json(found.texts.values)}}}'
 
 
 def _style() -> str:
@@ -84,32 +84,32 @@ def _resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _about(run: Run, about: ReportAbout) -> str:
+def _about(found: Gathered, about: ReportAbout) -> str:
     cameras = ", ".join(
-        f"{_CAMERAS.get(name, name)}{f' ({count})' if len(run.cameras) > 1 else ''}" for name, count in sorted(run.cameras.items())
+        f"{_CAMERAS.get(name, name)}{f' ({count})' if len(found.cameras) > 1 else ''}" for name, count in sorted(found.cameras.items())
     )
     facts = {
         "Capture": about.capture,
         "Layout": about.layout,
-        "Model": about.model or run.model,
+        "Model": about.model or found.model,
         "Camera": cameras,
-        "Unit": {"m": "metres", "relative": "relative: up to one scale", "disparity": "disparity: larger is nearer"}.get(run.unit, run.unit),
+        "Unit": {"m": "metres", "relative": "relative: up to one scale", "disparity": "disparity: larger is nearer"}.get(found.unit, found.unit),
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts.items() if value)
     return f'<dl class="facts">{items}</dl>'
 
 
-def _tiles(run: Run, about: ReportAbout) -> str:
+def _tiles(found: Gathered, about: ReportAbout) -> str:
     tiles = [
-        _tile(f"{run.frames.count:,}", "frames", f"{len(run.failed):,} failed" if run.failed else "none failed", bool(run.failed)),
-        _tile(f"{run.objects.count:,}", "objects", f"{run.without:,} without a distance" if run.without else "all with a distance"),
+        _tile(f"{found.frames.count:,}", "frames", f"{len(found.failed):,} failed" if found.failed else "none failed", bool(found.failed)),
+        _tile(f"{found.objects.count:,}", "objects", f"{found.without:,} without a distance" if found.without else "all with a distance"),
     ]
     if about.accuracy is not None:
         tiles += _accuracy_tiles(about.accuracy)
     if about.whole_frame is not None:
         tiles.append(f'<div class="tile wide"><b>Whole frames</b><span>{accuracy_text(about.whole_frame)}</span></div>')
-    if run.suspected:
-        tiles.append(_tile(f"{len(run.suspected):,}", "masks upside down?", "see below", True))
+    if found.suspected:
+        tiles.append(_tile(f"{len(found.suspected):,}", "masks upside down?", "see below", True))
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
@@ -126,10 +126,10 @@ def _tile(value: str, name: str, below: str, warn: bool = False) -> str:
     return f'<div class="tile{" warn" if warn else ""}"><b>{escaped(value)}</b> {escaped(name)}<span>{escaped(below)}</span></div>'
 
 
-def _alerts(run: Run) -> str:
-    failed = [f'<li><b class="name">{escaped(name)}</b> {escaped(sentence)}</li>' for name, sentence in run.failed]
-    suspected = [f'<li><b class="name">{escaped(name)}</b></li>' for name in run.suspected]
-    notes = [f"<li>{escaped(note)}{f' ({count:,} frames)' if count > 1 else ''}</li>" for note, count in run.notes.items()]
+def _alerts(found: Gathered) -> str:
+    failed = [f'<li><b class="name">{escaped(name)}</b> {escaped(sentence)}</li>' for name, sentence in found.failed]
+    suspected = [f'<li><b class="name">{escaped(name)}</b></li>' for name in found.suspected]
+    notes = [f"<li>{escaped(note)}{f' ({count:,} frames)' if count > 1 else ''}</li>" for note, count in found.notes.items()]
     return (
         _alert("problem", f"{len(failed):,} frames could not be used", failed)
         + _alert("problem", f"In {len(suspected):,} frames the mask seems upside down against the picture: their distances are wrong", suspected)
@@ -146,7 +146,7 @@ def _alert(kind: str, title: str, items: list[str]) -> str:
     return f'<details class="alert {kind}"{opened}><summary>{escaped(title)}</summary><ul>{"".join(items[:_LISTED])}{more}</ul></details>'
 
 
-def _pictures_hint(chosen: list[tuple[Candidate, str]], run: Run) -> str:
+def _pictures_hint(chosen: list[tuple[Candidate, str]], found: Gathered) -> str:
     if not chosen:
         return "No frame has pictures."
     what = "Outlines carry the median distance of each object; depth is bright where near."
@@ -154,4 +154,4 @@ def _pictures_hint(chosen: list[tuple[Candidate, str]], run: Run) -> str:
         return f"All {len(chosen):,} frames that were measured. {what}"
     worst = sum(reason == WORST for _, reason in chosen)
     which = f"{worst} with the largest errors and {len(chosen) - worst} evenly spaced" if worst else "evenly spaced"
-    return f"{len(chosen):,} of the {run.shortlist.count:,} frames that were measured: {which}. The tables hold all. {what}"
+    return f"{len(chosen):,} of the {found.shortlist.count:,} frames that were measured: {which}. The tables hold all. {what}"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ....engines.atomic import atomic_path
 from .frames import ReportAbout, ReportFrame
+from .gather import gather
 from .page import page
-from .run import gather
 
 MAX_PICTURES = 48
 
@@ -25,7 +25,7 @@ def write_report(
     """
     path = Path(path)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        run = gather(frames, max_pictures)
+        found = gather(frames, max_pictures)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(page(run, about))
+            file.writelines(page(found, about))
     return path

@@ -19,7 +19,7 @@ _OBJECT_KEYS = frozenset({"frame", "id", "category", "median", "min", "max"})
 
 
 @dataclass(slots=True)
-class Run:
+class Gathered:
     """What :func:`gather` found; no frame is held but those on the shortlist. ``failed``: names and sentences."""
 
     texts: Texts
@@ -35,38 +35,38 @@ class Run:
     without: int = 0
 
 
-def gather(frames: Iterable[ReportFrame], max_pictures: int) -> Run:
+def gather(frames: Iterable[ReportFrame], max_pictures: int) -> Gathered:
     """Read every frame once. The unit and the model are those of the first frame that has them."""
     texts = Texts()
-    run = Run(texts, Table((), texts), Table(FRAME_COLUMNS, texts, frozenset({"frame", "state", "objects"})), Shortlist(max_pictures))
+    found = Gathered(texts, Table((), texts), Table(FRAME_COLUMNS, texts, frozenset({"frame", "state", "objects"})), Shortlist(max_pictures))
     for order, frame in enumerate(frames):
         unit = frame.record.get("unit")
-        if not run.objects.columns and frame.error is None:
-            run.unit = unit if isinstance(unit, str) else "m"
-            run.objects = Table(object_columns(run.unit), texts, _OBJECT_KEYS)
-        _add(run, order, frame)
-    if not run.objects.columns:
-        run.objects = Table(object_columns(run.unit), texts, _OBJECT_KEYS)
-    return run
+        if not found.objects.columns and frame.error is None:
+            found.unit = unit if isinstance(unit, str) else "m"
+            found.objects = Table(object_columns(found.unit), texts, _OBJECT_KEYS)
+        _add(found, order, frame)
+    if not found.objects.columns:
+        found.objects = Table(object_columns(found.unit), texts, _OBJECT_KEYS)
+    return found
 
 
-def _add(run: Run, order: int, frame: ReportFrame) -> None:
+def _add(found: Gathered, order: int, frame: ReportFrame) -> None:
     records = objects_of(frame.record)
     errors = []
     without = 0
     if frame.error is None:
         for place, record in enumerate(records):
             row = object_row(frame, place, record)
-            run.objects.add(row)
+            found.objects.add(row)
             without += number(row["median"]) is None
             relative = number(row["relative"])
             errors += [relative] if relative is not None else []
-        run.without += without
-        _count(run.cameras, frame.record.get("camera_source"))
-        run.model = run.model or shown(frame.record.get("model"))
+        found.without += without
+        _count(found.cameras, frame.record.get("camera_source"))
+        found.model = found.model or shown(frame.record.get("model"))
     worst = max(errors, key=abs, default=None)
     suspected = frame.record.get("mask_flip_suspected") is True
-    run.frames.add(
+    found.frames.add(
         {
             "frame": frame.name,
             "state": FAILED if frame.error is not None else SUSPECTED if suspected else GOOD,
@@ -78,23 +78,23 @@ def _add(run: Run, order: int, frame: ReportFrame) -> None:
         }
     )
     for note in _sentences(frame):
-        _count(run.notes, note)
-    run.suspected += [frame.name] if suspected else []
+        _count(found.notes, note)
+    found.suspected += [frame.name] if suspected else []
     if frame.error is not None:
-        run.failed.append((frame.name, frame.error))
+        found.failed.append((frame.name, frame.error))
     elif frame.pictures is not None:
-        run.shortlist.offer(order, frame)
+        found.shortlist.offer(order, frame)
 
 
-def class_table(run: Run, about: ReportAbout) -> Table:
+def class_table(found: Gathered, about: ReportAbout) -> Table:
     """The objects by category, the most frequent first."""
-    names = [run.texts.values[int(place or 0)] for place in run.objects.numbers("category")]
-    medians, errors = run.objects.numbers("median"), run.objects.numbers("relative")
+    names = [found.texts.values[int(place or 0)] for place in found.objects.numbers("category")]
+    medians, errors = found.objects.numbers("median"), found.objects.numbers("relative")
     members: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         members.setdefault(name, []).append(row)
     accuracy = {shown(name): numbers for name, numbers in about.classes.items()}
-    table = Table(CLASS_COLUMNS, run.texts, frozenset({"category", "objects"}))
+    table = Table(CLASS_COLUMNS, found.texts, frozenset({"category", "objects"}))
     for name, rows in sorted(members.items(), key=lambda item: (-len(item[1]), item[0])):
         known = [value for row in rows if (value := medians[row]) is not None]
         relative = [value for row in rows if (value := errors[row]) is not None]
