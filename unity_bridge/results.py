@@ -8,7 +8,7 @@ is unknown and the same in the whole frame.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..engines.depth_map import DepthKind, DepthMap
@@ -18,6 +18,26 @@ _DECIMALS = 6
 
 PASSED_THROUGH = ("category", "bbox", "parent_id")
 """What a request may say of an object and its answer repeats, verbatim."""
+
+MEASURED = (
+    "pixel_count",
+    "measured_pixel_count",
+    "valid_fraction",
+    "border_fraction",
+    "eroded_px",
+    "distance",
+    "range",
+    "position",
+    "position_world",
+    "extent",
+    "extent_world",
+    "center_px",
+    "disparity",
+    "out_of_range",
+    "reason",
+)
+"""What is measured of an object: attributes of :class:`ObjectResult`, and the keys of its JSON in their order."""
+_ONLY_WHERE_KNOWN = ("disparity", "reason")
 
 ObjectId = int | str
 Vector = tuple[float, float, float]
@@ -138,23 +158,8 @@ class ObjectResult:
 
     def measured_json(self) -> dict[str, Any]:
         """:meth:`to_json` without the id, the mask value and what was passed through: what was measured."""
-        data: dict[str, Any] = {
-            "pixel_count": self.pixel_count,
-            "measured_pixel_count": self.measured_pixel_count,
-            "valid_fraction": round(self.valid_fraction, _DECIMALS),
-            "border_fraction": round(self.border_fraction, _DECIMALS),
-            "eroded_px": self.eroded_px,
-        }
-        for name in ("distance", "range", "position", "position_world", "extent", "extent_world"):
-            value = getattr(self, name)
-            data[name] = None if value is None else value.to_json()
-        data["center_px"] = None if self.center_px is None else list(self.center_px)
-        if self.disparity is not None:
-            data["disparity"] = self.disparity.to_json()
-        data["out_of_range"] = self.out_of_range
-        if self.reason is not None:
-            data["reason"] = self.reason
-        return data
+        values = {name: getattr(self, name) for name in MEASURED}
+        return {name: _as_json(value) for name, value in values.items() if value is not None or name not in _ONLY_WHERE_KNOWN}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ObjectResult:
@@ -181,6 +186,14 @@ class ObjectResult:
             extent_world=_extent_or_none(data["extent_world"]),
             out_of_range=None if out_of_range is None else bool(out_of_range),
         )
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, (Spread, Position, Extent)):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return list(value)
+    return round(value, _DECIMALS) if isinstance(value, float) else value
 
 
 def _object_id(value: Any) -> ObjectId:
@@ -227,7 +240,7 @@ class DistanceFit:
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:
-    """Milliseconds a request spent in each stage of the server."""
+    """Milliseconds a request spent in each stage of the server. ``queue`` is all waiting, for others of its batch too."""
 
     queue: float
     decode: float
@@ -237,14 +250,18 @@ class StageTiming:
 
     @property
     def total(self) -> float:
-        return self.queue + self.decode + self.infer + self.measure + self.encode
+        return float(sum(getattr(self, name) for name in STAGES))
 
     def to_json(self) -> dict[str, float]:
-        return {name: round(getattr(self, name), 3) for name in ("queue", "decode", "infer", "measure", "encode", "total")}
+        return {name: round(getattr(self, name), 3) for name in (*STAGES, "total")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageTiming:
-        return cls(*(float(data[name]) for name in ("queue", "decode", "infer", "measure", "encode")))
+        return cls(*(float(data[name]) for name in STAGES))
+
+
+STAGES = tuple(each.name for each in fields(StageTiming))
+"""Where the time of a request goes, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

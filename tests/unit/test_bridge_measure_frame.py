@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from depthbridge.unity_bridge.errors import NoMetricDepthError
 from depthbridge.unity_bridge.measuring.frame import MAX_UNLISTED, measure_frame
 from depthbridge.unity_bridge.measuring.measure import MaskObjects, measure_objects
 from depthbridge.unity_bridge.measuring.records import ObjectRecord
-from depthbridge.unity_bridge.results import FrameResult
+from depthbridge.unity_bridge.results import MEASURED, STAGES, FrameResult, ObjectResult, StageTiming
 from support import onnx_models as models
 
 CAMERA = CameraIntrinsics(20, 20, 12, 8, 24, 16)
@@ -92,6 +92,15 @@ def test_the_keys_are_the_protocols_and_a_client_reads_them_back():
     assert read.mask_flip_suspected is None and read.warnings == frame.warnings
     with pytest.raises(KeyError):
         read.object("z")
+
+
+def test_all_that_is_measured_of_an_object_is_said():
+    assert {each.name for each in fields(ObjectResult)} == {"id", "mask_value", "record", *MEASURED}
+    assert (*STAGES, "total") == tuple(StageTiming(1, 2, 3, 4, 5).to_json()) and StageTiming(1, 2, 3, 4, 5).total == 15
+    for kind in DepthKind:
+        (item,) = measure_frame(metric(kind=kind), np.ones((16, 24), np.uint8)).objects
+        expected = [name for name in MEASURED if name not in ("disparity", "reason") or kind is DepthKind.DISPARITY]
+        assert list(item.measured_json()) == expected
 
 
 def test_a_map_that_lacks_its_focal_length_is_refused_unless_a_distance_is_known():

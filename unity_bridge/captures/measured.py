@@ -12,31 +12,11 @@ from ...engines.depth_map import DepthKind, DepthMap
 from ...engines.estimator import Estimator
 from ..measuring.frame import FrameMeasure, measure_frame
 from ..measuring.records import ObjectRecord
-from ..results import ObjectResult
+from ..results import MEASURED, ObjectResult
 from .accuracy import FrameAccuracy, compare
 from .reader import CaptureObject, LoadedFrame
 
-OBJECT_FIELDS = (
-    "pixel_count",
-    "measured_pixel_count",
-    "valid_fraction",
-    "border_fraction",
-    "eroded_px",
-    "distance",
-    "range",
-    "position",
-    "position_world",
-    "extent",
-    "extent_world",
-    "center_px",
-    "disparity",
-    "out_of_range",
-    "reason",
-    "distance_true",
-    "distance_error",
-    "distance_error_relative",
-    "accuracy",
-)
+OBJECT_FIELDS = (*MEASURED, "distance_true", "distance_error", "distance_error_relative", "accuracy")
 """What is written into an object. Everything else in it stays as it is."""
 FRAME_FIELDS = ("unit", "kind", "model", "camera_source", "fit", "mask_flip_suspected", "warnings", "error")
 """What is written into a picture's entry."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .jobs import STAGES
+from ..results import STAGES
 
 WINDOW = 1000
 """How many frames the times of the stages are over: the last ones."""

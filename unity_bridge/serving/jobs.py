@@ -15,8 +15,6 @@ from ..framing import ErrorCode, pack_header, pack_prefix
 from .headers import RequestError
 from .payloads import InferRequest
 
-STAGES = ("queue", "decode", "infer", "measure", "encode")
-"""Where the time of a request goes, in this order. ``queue`` is all waiting, for others of its batch too."""
 OK = "ok"
 
 CANCELLED = RequestError(ErrorCode.CANCELLED, "The request was cancelled by its client.", retryable=True)
