@@ -7,7 +7,7 @@ is unknown and the same in the whole frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..engines.depth_map import DepthKind, DepthMap
 
 _DECIMALS = 6
 """Micrometres: below what float32 depth holds beyond 8 m, and short to read."""
+_SMALL = 0.1
+_SMALL_DIGITS = 7
 
 PASSED_THROUGH = ("category", "bbox", "parent_id")
 """What a request may say of an object and its answer repeats, verbatim."""
@@ -43,8 +45,12 @@ ObjectId = int | str
 Vector = tuple[float, float, float]
 
 
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(value, _DECIMALS) for value in values]
+def rounded(value: float) -> float:
+    """A length or a disparity as answers say it: six decimals, and below 0.1 seven significant digits, about what float32 holds.
+
+    A map without metres may be of any scale: with six decimals, one of 1e-7 would be all zeros. The order of values is kept.
+    """
+    return round(value, _DECIMALS) if abs(value) >= _SMALL else float(f"{value:.{_SMALL_DIGITS}g}")
 
 
 def _vector(values: Any) -> Vector:
@@ -63,7 +69,7 @@ class Spread:
     max: float
 
     def to_json(self) -> dict[str, float]:
-        return {name: round(getattr(self, name), _DECIMALS) for name in ("center", "mean", "median", "min", "max")}
+        return {name: rounded(getattr(self, name)) for name in ("center", "mean", "median", "min", "max")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spread:
@@ -79,7 +85,7 @@ class Position:
     z: float
 
     def to_json(self) -> dict[str, float]:
-        return {"x": round(self.x, _DECIMALS), "y": round(self.y, _DECIMALS), "z": round(self.z, _DECIMALS)}
+        return {"x": rounded(self.x), "y": rounded(self.y), "z": rounded(self.z)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Position:
@@ -100,7 +106,8 @@ class Extent:
     size: Vector
 
     def to_json(self) -> dict[str, Any]:
-        return {"center": self.center.to_json(), "axes": [_rounded(axis) for axis in self.axes], "size": _rounded(self.size)}
+        axes = [[round(value, _DECIMALS) for value in axis] for axis in self.axes]
+        return {"center": self.center.to_json(), "axes": axes, "size": [rounded(value) for value in self.size]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Extent:

@@ -8,6 +8,8 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from depthbridge.engines import CameraIntrinsics, CameraSource, DepthKind, DepthMap
 from depthbridge.engines.engine import DepthEngine
@@ -15,7 +17,7 @@ from depthbridge.unity_bridge.errors import NoMetricDepthError
 from depthbridge.unity_bridge.measuring.frame import MAX_UNLISTED, measure_frame
 from depthbridge.unity_bridge.measuring.measure import MaskObjects, measure_objects
 from depthbridge.unity_bridge.measuring.records import ObjectRecord
-from depthbridge.unity_bridge.results import MEASURED, STAGES, FrameResult, ObjectResult, StageTiming
+from depthbridge.unity_bridge.results import MEASURED, STAGES, FrameResult, ObjectResult, StageTiming, rounded
 from support import onnx_models as models
 
 CAMERA = CameraIntrinsics(20, 20, 12, 8, 24, 16)
@@ -101,6 +103,31 @@ def test_all_that_is_measured_of_an_object_is_said():
         (item,) = measure_frame(metric(kind=kind), np.ones((16, 24), np.uint8)).objects
         expected = [name for name in MEASURED if name not in ("disparity", "reason") or kind is DepthKind.DISPARITY]
         assert list(item.measured_json()) == expected
+
+
+LENGTHS = st.floats(-1e6, 1e6).filter(lambda value: abs(value) > 1e-300) | st.floats(-0.11, 0.11).filter(lambda value: abs(value) > 1e-300)
+
+
+@given(LENGTHS, LENGTHS)
+def test_rounding_keeps_micrometres_small_numbers_and_their_order(one, other):
+    said = rounded(one)
+    assert abs(said - one) <= 5.000001e-7 * (1.0 if abs(one) >= 0.1 else abs(one))
+    assert (said > 0, said < 0) == (one > 0, one < 0)
+    assert rounded(said) == said and rounded(-one) == -said
+    assert (rounded(min(one, other)), rounded(max(one, other))) == tuple(sorted((said, rounded(other))))
+
+
+@given(st.integers(-12, 3), st.sampled_from([DepthKind.RELATIVE, DepthKind.DISPARITY]), st.integers(0, 2**32))
+def test_a_map_of_any_scale_says_as_much(exponent, kind, seed):
+    values = np.random.default_rng(seed).uniform(0.2, 1.0, (16, 24)).astype(np.float32)
+    one, scaled = (measure_frame(metric(values * np.float32(by), kind=kind), mask_of_three()).to_json()["objects"] for by in (1.0, 10.0**exponent))
+    for there, here in zip(one, scaled, strict=True):
+        name = "disparity" if kind is DepthKind.DISPARITY else "distance"
+        wanted, got = list(there[name].values()), [value / 10.0**exponent for value in here[name].values()]
+        assert got == pytest.approx(wanted, rel=6e-6)
+        if kind is DepthKind.RELATIVE:
+            assert here["position"]["z"] == here["distance"]["center"]
+            assert min(here["extent"]["size"]) > 0
 
 
 def test_a_map_that_lacks_its_focal_length_is_refused_unless_a_distance_is_known():
