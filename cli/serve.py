@@ -59,8 +59,12 @@ def command(
 
     # Whatever can be told before a model is loaded for nothing.
     access = _access(token_file, curve)
-    warning = unencrypted_warning(bind_address(bind, access), access)
+    address = bind_address(bind, access)
+    warnings = [unencrypted_warning(address, access)]
     metrics_at = MetricsAddress.parse(metrics) if metrics is not None else None
+    if metrics_at is not None:
+        metrics_at.check_apart(address)
+        warnings.append(metrics_at.warning())
     numbers = ServerMetrics() if metrics_at is not None else None
     limits = ServerLimits.for_pixels(max_megapixels * 1_000_000)
     with DepthEngine.open(model, device=device) as engine, ExitStack() as metrics_server:
@@ -68,7 +72,7 @@ def command(
         server = BridgeServer(
             engine, bind, max_in_flight=max_in_flight, batch_delay_ms=batch_delay_ms, limits=limits, access=access, observer=numbers
         )
-        lines = [warning, *_about(engine, batch_delay_ms)]
+        lines = [*warnings, *_about(engine, batch_delay_ms)]
         if numbers is not None and metrics_at is not None:
             numbers.watch(lambda: server.status)
             lines.insert(0, f"metrics at {metrics_server.enter_context(MetricsServer(numbers, metrics_at)).url}")

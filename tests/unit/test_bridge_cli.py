@@ -127,6 +127,7 @@ def test_serve_refuses_what_it_cannot_do_in_one_line(metric_model, tmp_path):
             (("--model", metric_model, "--bind", f"tcp://{busy}"), "in use"),
             (("--model", metric_model, "--bind", "tcp://127.0.0.1:0", "--metrics", busy), "--metrics"),
             (("--model", metric_model, "--metrics", "nonsense"), ":9577"),
+            (("--model", metric_model, "--bind", "tcp://127.0.0.1:5579", "--metrics", ":5579"), "that of --bind"),
             (("--model", metric_model, "--bind", "tcp://0.0.0.0:0"), "loopback"),
             (("--model", metric_model, "--bind", "tcp://*:0", "--token-file", tmp_path / "short"), "at least 16"),
             (("--model", metric_model, "--token-file", tmp_path / "nowhere"), "cannot be read"),
@@ -193,6 +194,11 @@ def test_serve_has_metrics_and_says_where(metric_model):
             client.measure(picture(), CAMERA, objects_mask())
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert 'depthbridge_requests_total{code="ok",kind="infer"} 1.0' in answer.read().decode()
+
+
+def test_serve_warns_of_metrics_that_others_read(metric_model):
+    with serving("--model", metric_model, "--bind", "tcp://127.0.0.1:0", "--metrics", "0.0.0.0:0") as (process, _):
+        lines_until(process, "Whoever reaches 0.0.0.0:0 can read the metrics")
 
 
 def test_serve_batches_where_the_model_can_and_says_so_where_it_cannot(metric_model, relative_model):

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from depthbridge.unity_bridge.errors import BridgeError
 from depthbridge.unity_bridge.framing import Kind, pack_message, pack_prefix
+from depthbridge.unity_bridge.serving.access import Access, bind_address
 from depthbridge.unity_bridge.serving.metrics import MetricsAddress, MetricsServer, ServerMetrics
 from depthbridge.unity_bridge.serving.server import BridgeServer
 from support.bridge_peers import LOOPBACK, dealer, exchange
@@ -122,6 +123,43 @@ def test_where_metrics_are_served():
             MetricsAddress.parse(text)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BridgeError, match="choose another --metrics"):
         MetricsServer(ServerMetrics(), MetricsAddress("127.0.0.1", taken.getsockname()[1]))
+
+
+@pytest.mark.parametrize("text", [":1", "127.0.0.1:0", "127.9.8.7:1", "[::1]:1", "localhost:1", "no such host:1"])
+def test_metrics_that_only_this_machine_reads_are_not_warned_of(text):
+    assert MetricsAddress.parse(text).warning() is None
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:1", "[::]:1", "192.168.1.4:1", "[fe80::1]:1"])
+def test_metrics_that_others_read_are_warned_of(text):
+    assert f"Whoever reaches {text} can read the metrics" in MetricsAddress.parse(text).warning()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "bind", "same"),
+    [
+        (":5577", "tcp://127.0.0.1:5577", True),
+        ("localhost:5577", "tcp://lo:5577", True),
+        ("0.0.0.0:5577", "tcp://127.0.0.1:5577", True),
+        (":5577", "tcp://*:5577", True),
+        ("[::]:5577", "tcp://*:5577", True),
+        (":5577", "tcp://[::]:5577", True),
+        ("[::1]:5577", "tcp://[::1]:5577", True),
+        ("0.0.0.0:5577", "tcp://[::1]:5577", False),
+        ("[::1]:5577", "tcp://*:5577", False),
+        ("127.0.0.2:5577", "tcp://127.0.0.1:5577", False),
+        (":5578", "tcp://127.0.0.1:5577", False),
+        (":0", "tcp://127.0.0.1:0", False),
+        (":5577", "tcp://127.0.0.1:*", False),
+    ],
+)
+def test_metrics_are_apart_from_the_server(metrics, bind, same):
+    address, token = MetricsAddress.parse(metrics), Access("a token of many letters")
+    if not same:
+        address.check_apart(bind_address(bind, token))
+        return
+    with pytest.raises(BridgeError, match=r"of the metrics is that of --bind.*--metrics a port of its own"):
+        address.check_apart(bind_address(bind, token))
 
 
 def test_stats_has_the_stages_of_the_last_frames():

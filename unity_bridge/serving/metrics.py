@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from ..errors import BridgeError
 from ..framing import Kind
+from .access import BindAddress
 
 if TYPE_CHECKING:
     from .server import ServerStatus
@@ -104,6 +107,38 @@ class MetricsAddress:
             raise BridgeError(f"The address {text!r} of the metrics is not understood; write it as :9577 or 127.0.0.1:9577.")
         return cls(found[1].strip("[]") or "127.0.0.1", int(found[2]))
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def check_apart(self, bind: BindAddress) -> None:
+        """Raises :class:`BridgeError` where it is the address that the server itself binds to."""
+        host, _, port = bind.text.removeprefix("tcp://").rpartition(":")
+        own, other = self._number, host.strip("[]")
+        if port.isdigit() and int(port) == self.port != 0 and (_covers(own, other) or _covers(other, own)):
+            raise BridgeError(f"The address {self} of the metrics is that of --bind, {bind.text}; give --metrics a port of its own.")
+
+    def warning(self) -> str | None:
+        """One sentence when others than this machine reach it, else None."""
+        try:
+            if ipaddress.ip_address(self._number).is_loopback:
+                return None
+        except ValueError:
+            return None  # it is nobody's address, which is told when it is bound to
+        return f"Whoever reaches {self} can read the metrics, without token or encryption; write --metrics :PORT for this machine alone."
+
+    @property
+    def _number(self) -> str:
+        """The host as it is bound to; itself when nobody knows it."""
+        try:
+            return str(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][4][0])
+        except (OSError, UnicodeError):
+            return self.host
+
+
+def _covers(one: str, other: str) -> bool:
+    """Whether a socket at that host leaves no room for one at the other, on the same port."""
+    return one in (other, "::") or (one in ("*", "0.0.0.0") and ":" not in other)
+
 
 class MetricsServer:
     """Serves ``metrics`` at ``url`` until the block ends. Raises :class:`BridgeError` when the address cannot be had."""
@@ -112,9 +147,8 @@ class MetricsServer:
         try:
             self._server, self._thread = start_http_server(address.port, address.host, registry=metrics.registry)
         except OSError as error:
-            shown = f"{address.host}:{address.port}"
             raise BridgeError(
-                f"The address {shown} of the metrics cannot be used ({error.strerror or error}); choose another --metrics."
+                f"The address {address} of the metrics cannot be used ({error.strerror or error}); choose another --metrics."
             ) from error
         host = f"[{address.host}]" if ":" in address.host else address.host
         self.url = f"http://{host}:{self._server.server_port}/metrics"
