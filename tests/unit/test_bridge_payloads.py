@@ -201,6 +201,12 @@ def test_a_palette_of_colours_is_a_picture_of_colours():
     assert got.values.tolist() == [[2, 0], [1, 0]] and got.unlisted_pixels == 2
 
 
+def test_a_server_measures_no_more_objects_than_colours_are_numbered():
+    assert ServerLimits(max_objects=65535).max_objects == 65535
+    with pytest.raises(BridgeError, match="max_objects is 65536 and a mask of colours tells at most 65535"):
+        ServerLimits(max_objects=65536)
+
+
 # ---- objects and pose ------------------------------------------------------------------------------------------
 
 GREY = np.full((3, 4, 3), 90, np.uint8)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines.camera import CameraIntrinsics, CameraSource
+from ..errors import BridgeError
 from ..framing import ErrorCode
 from ..maps import BYTES_PER_PIXEL, OUTPUTS, OVERLAY_BYTES_PER_PIXEL
-from ..measuring.colour_masks import ColourError, ColourTable
+from ..measuring.colour_masks import MAX_COLOURS, ColourError, ColourTable
 from ..measuring.records import ObjectRecord
 from ..results import PASSED_THROUGH
 from .headers import InferHeader, ObjectHeader, Payload, RequestError, parse_header
@@ -29,13 +30,19 @@ _KNOWN = ("image", "mask")
 class ServerLimits:
     """What one request may cost. ``max_message_bytes`` bounds all frames of it together, and each one; ``max_answer_bytes`` the maps that
     come back. Both let the largest picture through: RGBA with a mask of 32 bits has 8 bytes a pixel, a map with all its layers and an
-    overlay 17."""
+    overlay 17. Raises :class:`BridgeError` for more objects than a mask of colours tells apart."""
 
     max_message_bytes: int = 288 * 1024 * 1024
     max_answer_bytes: int = 640 * 1024 * 1024
     max_frames: int = 16
     max_pixels: int = 36_000_000
     max_objects: int = 4096
+
+    def __post_init__(self) -> None:
+        if self.max_objects > MAX_COLOURS:
+            raise BridgeError(
+                f"max_objects is {self.max_objects} and a mask of colours tells at most {MAX_COLOURS} objects apart; allow no more than these."
+            )
 
     @classmethod
     def for_pixels(cls, max_pixels: int) -> ServerLimits:
