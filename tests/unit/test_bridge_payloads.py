@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from depthbridge.unity_bridge.errors import BridgeError
 from depthbridge.unity_bridge.framing import MAX_HEADER_BYTES
 from depthbridge.unity_bridge.serving.headers import PlainHeader, RequestError, TokenHeader, parse_header
 from depthbridge.unity_bridge.serving.payloads import InferRequest, ServerLimits, parse_infer
