@@ -198,7 +198,8 @@ def test_serve_has_metrics_and_says_where(metric_model):
 
 def test_serve_warns_of_metrics_that_others_read(metric_model):
     with serving("--model", metric_model, "--bind", "tcp://127.0.0.1:0", "--metrics", "0.0.0.0:0") as (process, _):
-        lines_until(process, "Whoever reaches 0.0.0.0:0 can read the metrics")
+        process.send_signal(signal.SIGTERM)
+        assert "Whoever reaches 0.0.0.0:0 can read the metrics" in process.stderr.read()
 
 
 def test_serve_batches_where_the_model_can_and_says_so_where_it_cannot(metric_model, relative_model):
