@@ -105,8 +105,9 @@ def _say(line: str) -> None:
 
 
 def _access(token_file: Path | None, curve: Path | None) -> Access:
-    from ..unity_bridge.serving.access import Access, others_may_read, read_token
+    from ..unity_bridge.serving.access import Access, others_may_read
     from ..unity_bridge.serving.keys import open_keys
+    from ..unity_bridge.tokens import read_token
 
     token = None
     if token_file is not None:

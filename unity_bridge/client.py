@@ -46,8 +46,12 @@ from .requests import (
     measure_request,
 )
 from .results import FrameResult
+from .tokens import read_token
 
-__all__ = ["CurveKeys", "DepthClient", "EncodedPicture", "FrameResult", "RemoteEstimator", "SceneObject", "ServedModel", "ServerInfo"]
+__all__ = [
+    "CurveKeys", "DepthClient", "EncodedPicture", "FrameResult", "RemoteEstimator",
+    "SceneObject", "ServedModel", "ServerInfo", "read_token",
+]  # fmt: skip
 
 DEFAULT_TIMEOUT_S = 300.0
 """Of a frame: a large model on a slow processor takes half a minute, and others may be before it. A server that dies is noticed at once."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from ...engines.depth_file import DepthMeaning
 from ...engines.errors import DepthbridgeError, OutputError
 from ...engines.frames import MOVIE_SUFFIXES, PICTURE_SUFFIXES, folder_name
-from ..jobs.remote import RemoteServer
+from ..jobs.remote import RemoteServer, token_in
 from ..jobs.request import FULL_FRAME_WIDTH_MM, BuildRequest, CameraChoice, CameraMode, EngineChoice, Source
 from ..options import DEFAULT_MAX_VERTICES, BuildAs, BuildOptions, SkyMode
 
@@ -101,13 +101,8 @@ def _remote(given: argparse.Namespace) -> RemoteServer | None:
         if given.remote_token_file is not None or given.remote_keys is not None:
             raise DepthbridgeError("--remote-token-file and --remote-keys belong to --remote ADDRESS; add it.")
         return None
-    token = None
-    if given.remote_token_file is not None:
-        try:
-            token = given.remote_token_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
-        except (OSError, ValueError) as error:
-            raise DepthbridgeError(f"The token file {given.remote_token_file} cannot be read ({error}).") from error
-    return RemoteServer(given.remote, token or None, given.remote_keys)
+    token = None if given.remote_token_file is None else token_in(given.remote_token_file)
+    return RemoteServer(given.remote, token, given.remote_keys)
 
 
 def _source(path: Path, name: str, given: argparse.Namespace) -> Source:

@@ -47,6 +47,15 @@ class RemoteServer:
         return None if self.keys is None else CurveKeys.from_folder(self.keys)
 
 
+def token_in(path: Path) -> str:
+    """A token as the server that was started with the same file has it. Raises a ``DepthbridgeError``."""
+    try:
+        from ...unity_bridge.client import read_token
+    except ImportError as error:
+        raise _no_pyzmq(error) from error
+    return read_token(path)
+
+
 def _no_pyzmq(error: ImportError) -> DepthbridgeError:
     return DepthbridgeError(
         f"A remote engine needs pyzmq, which does not load here ({error}); install the extension again, or clear the engine's address."

@@ -51,6 +51,8 @@ def test_a_server_is_shown_the_token_of_a_file(tmp_path: Path) -> None:
     assert plan("a.jpg", "--out", str(tmp_path), *remote).engine.remote == RemoteServer("tcp://host:5577")
     chosen = plan("a.jpg", "--out", str(tmp_path), *remote, *guarded).engine.remote
     assert chosen == RemoteServer("tcp://host:5577", "a token that is long enough", tmp_path)
+    (tmp_path / "token.txt").write_text("a token that is long enough\r\n", encoding="utf-8-sig")  # as editors of Windows write it
+    assert plan("a.jpg", "--out", str(tmp_path), *remote, *guarded).engine.remote == chosen
     with pytest.raises(DepthbridgeError, match="belong to --remote"):
         plan("a.jpg", "--out", str(tmp_path), *guarded)
     with pytest.raises(DepthbridgeError, match=r"none\.txt cannot be read"):

@@ -19,9 +19,10 @@ import zmq.auth
 from depthbridge.engines.errors import DepthbridgeError
 from depthbridge.unity_bridge.errors import BridgeError
 from depthbridge.unity_bridge.framing import Kind, pack_message, pack_prefix
-from depthbridge.unity_bridge.serving.access import Access, bind_address, read_token, unencrypted_warning
+from depthbridge.unity_bridge.serving.access import Access, bind_address, unencrypted_warning
 from depthbridge.unity_bridge.serving.keys import open_keys
 from depthbridge.unity_bridge.serving.server import BridgeServer
+from depthbridge.unity_bridge.tokens import read_token
 from support.bridge_peers import LOOPBACK, dealer, exchange
 from support.colour_depth import LONG_S, ColourDepth, frame_at
 

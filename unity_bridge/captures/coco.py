@@ -86,12 +86,6 @@ class CocoCapture:
         return self._frames
 
     @property
-    def says_camera(self) -> bool:
-        """Whether every picture has a camera before its file is opened."""
-        said = self._intrinsics is not None or self._fov_vertical_deg is not None
-        return said or all("camera" in image for image in self._images)
-
-    @property
     def head(self) -> Record:
         """The JSON's content without its annotations."""
         return {name: value for name, value in self._data.items() if name != "annotations"}

@@ -15,7 +15,6 @@ from pathlib import Path
 from ..errors import BridgeError
 from .keys import ServerKeys
 
-MIN_TOKEN_LENGTH = 16
 _ADDRESS = re.compile(r"tcp://(\[[^\[\]]+\]|[^:\[\]/]+):(\d{1,5}|\*)/?")
 _LOOPBACK_INTERFACES = ("lo", "lo0")
 
@@ -100,25 +99,6 @@ def _interfaces() -> set[str]:
         return {name for _, name in socket.if_nameindex()}
     except OSError:
         return set()
-
-
-def read_token(path: Path) -> str:
-    """The first line of a file. Raises :class:`BridgeError` when there is none of at least 16 characters."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            token = file.readline(4096).strip()
-    except OSError as error:
-        raise BridgeError(
-            f"The token file {path} cannot be read ({error.strerror}); give the path of a file with a token in its first line."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BridgeError(f"The token file {path} is not text in UTF-8; write the token as one line of text.") from error
-    if len(token) < MIN_TOKEN_LENGTH:
-        raise BridgeError(
-            f"The first line of the token file {path} has {len(token)} characters; a token needs at least {MIN_TOKEN_LENGTH}, for instance "
-            'those of: python -c "import secrets; print(secrets.token_urlsafe())"'
-        )
-    return token
 
 
 def others_may_read(path: Path) -> bool:
