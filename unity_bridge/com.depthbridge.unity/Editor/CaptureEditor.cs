@@ -8,30 +8,18 @@ namespace Depthbridge.Editor
     /// <summary>The Inspector of a capture: settings, its frames' intrinsics, and what stands in their way.</summary>
     [CustomEditor(typeof(DepthCapture))]
     [CanEditMultipleObjects]
-    internal sealed class CaptureEditor : UnityEditor.Editor
+    internal sealed class CaptureEditor : SettingsEditor
     {
         private const double SquareTolerance = 1e-3;
 
         private readonly IntrinsicsReader _reader = new IntrinsicsReader();
         private PinholeIntrinsics _intrinsics;
         private string _problem;
+        private StopSignal _stopping;
 
-        public override bool RequiresConstantRepaint()
+        protected override void DrawMore()
         {
-            return Application.isPlaying;
-        }
-
-        public override void OnInspectorGUI()
-        {
-            serializedObject.Update();
-            DrawPropertiesExcluding(serializedObject, "m_Script");
-            serializedObject.ApplyModifiedProperties();
-            if (serializedObject.isEditingMultipleObjects)
-            {
-                return;
-            }
             var capture = (DepthCapture)target;
-            EditorGUILayout.Space();
             DrawIntrinsics(capture);
             DrawAdvice(capture);
             if (Application.isPlaying)
@@ -42,15 +30,13 @@ namespace Depthbridge.Editor
 
         private void OnEnable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload += Stop;
-            EditorApplication.playModeStateChanged += PlayModeChanged;
+            _stopping = new StopSignal(Stop);
+            _stopping.Listen();
         }
 
         private void OnDisable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload -= Stop;
-            EditorApplication.playModeStateChanged -= PlayModeChanged;
-            Stop();
+            _stopping.End();
         }
 
         private void DrawIntrinsics(DepthCapture capture)
@@ -130,11 +116,6 @@ namespace Depthbridge.Editor
         private static string Pair(double a, double b)
         {
             return Blocks.Number(a, "0.00") + ", " + Blocks.Number(b, "0.00");
-        }
-
-        private void PlayModeChanged(PlayModeStateChange change)
-        {
-            Stop();
         }
 
         private void Stop()

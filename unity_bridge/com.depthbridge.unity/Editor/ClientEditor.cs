@@ -9,26 +9,19 @@ namespace Depthbridge.Editor
     /// </summary>
     [CustomEditor(typeof(DepthBridgeClient))]
     [CanEditMultipleObjects]
-    internal sealed class ClientEditor : UnityEditor.Editor
+    internal sealed class ClientEditor : SettingsEditor
     {
         private readonly ConnectionCheck _check = new ConnectionCheck();
+        private StopSignal _stopping;
 
         public override bool RequiresConstantRepaint()
         {
-            return _check.IsRunning || Application.isPlaying;
+            return _check.IsRunning || base.RequiresConstantRepaint();
         }
 
-        public override void OnInspectorGUI()
+        protected override void DrawMore()
         {
-            serializedObject.Update();
-            DrawPropertiesExcluding(serializedObject, "m_Script");
-            serializedObject.ApplyModifiedProperties();
-            if (serializedObject.isEditingMultipleObjects)
-            {
-                return;
-            }
             var client = (DepthBridgeClient)target;
-            EditorGUILayout.Space();
             DrawTest(client);
             var command = ServerCommand.Serve(client.Endpoint, client.Token.Length > 0);
             EditorGUILayout.LabelField(ServerCommand.Where(client.Endpoint, client.Token.Length > 0));
@@ -45,15 +38,13 @@ namespace Depthbridge.Editor
 
         private void OnEnable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload += Stop;
-            EditorApplication.playModeStateChanged += PlayModeChanged;
+            _stopping = new StopSignal(Stop);
+            _stopping.Listen();
         }
 
         private void OnDisable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload -= Stop;
-            EditorApplication.playModeStateChanged -= PlayModeChanged;
-            Stop();
+            _stopping.End();
         }
 
         private void DrawTest(DepthBridgeClient client)
@@ -69,11 +60,6 @@ namespace Depthbridge.Editor
             {
                 EditorGUILayout.HelpBox(_check.Sentence, _check.IsGood ? MessageType.Info : MessageType.Error);
             }
-        }
-
-        private void PlayModeChanged(PlayModeStateChange change)
-        {
-            Stop();
         }
 
         /// <summary>Everything that runs, once or again.</summary>

@@ -8,25 +8,12 @@ namespace Depthbridge.Editor
     /// <summary>The Inspector of a dataset capture: settings, where it goes, how far it is, and how to go on.</summary>
     [CustomEditor(typeof(BatchDatasetCapture))]
     [CanEditMultipleObjects]
-    internal sealed class DatasetEditor : UnityEditor.Editor
+    internal sealed class DatasetEditor : SettingsEditor
     {
-        public override bool RequiresConstantRepaint()
+        protected override void DrawMore()
         {
-            return Application.isPlaying;
-        }
-
-        public override void OnInspectorGUI()
-        {
-            serializedObject.Update();
-            DrawPropertiesExcluding(serializedObject, "m_Script");
-            serializedObject.ApplyModifiedProperties();
-            if (serializedObject.isEditingMultipleObjects)
-            {
-                return;
-            }
             var dataset = (BatchDatasetCapture)target;
             var folder = FolderOf(dataset);
-            EditorGUILayout.Space();
             EditorGUILayout.LabelField("Goes to", folder);
             DrawProgress(dataset);
             DrawButtons(dataset, folder);

@@ -11,18 +11,17 @@ namespace Depthbridge.Editor
         private readonly List<ClientWatch> _clients = new List<ClientWatch>();
         private List<DepthCapture> _captures = new List<DepthCapture>();
         private Vector2 _scroll;
+        private StopSignal _stopping;
 
         private void OnEnable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload += Stop;
-            EditorApplication.playModeStateChanged += PlayModeChanged;
+            _stopping = new StopSignal(Stop);
+            _stopping.Listen();
         }
 
         private void OnDisable()
         {
-            AssemblyReloadEvents.beforeAssemblyReload -= Stop;
-            EditorApplication.playModeStateChanged -= PlayModeChanged;
-            Stop();
+            _stopping.End();
         }
 
         /// <summary>Ten times a second.</summary>
@@ -95,12 +94,7 @@ namespace Depthbridge.Editor
             }
         }
 
-        private void PlayModeChanged(PlayModeStateChange change)
-        {
-            Stop(); // the objects of the other mode are others
-        }
-
-        /// <summary>Listens to nothing any more. May be called again.</summary>
+        /// <summary>Listens to nothing any more: the objects of the other mode are others. May be called again.</summary>
         private void Stop()
         {
             foreach (var watch in _clients)
