@@ -16,11 +16,13 @@ LOOPBACK = "tcp://127.0.0.1:0"
 
 
 @contextmanager
-def dealer(endpoint: str, kind: int = zmq.DEALER) -> Iterator[zmq.Socket[bytes]]:
-    """A bare socket, connected."""
+def dealer(endpoint: str, kind: int = zmq.DEALER, *, keys: tuple[bytes, bytes, bytes] | None = None) -> Iterator[zmq.Socket[bytes]]:
+    """A bare socket, connected; encrypted with ``keys``, the server's public one, its own public and its own secret one."""
     context = zmq.Context()
     raw = context.socket(kind)
     raw.linger, raw.rcvtimeo, raw.sndtimeo = 0, 20_000, 5_000
+    if keys is not None:
+        raw.curve_serverkey, raw.curve_publickey, raw.curve_secretkey = keys
     raw.connect(endpoint)
     try:
         yield raw

@@ -10,7 +10,6 @@ import socket
 import stat
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 import zmq
@@ -164,20 +163,6 @@ def test_a_token_in_the_clear_is_warned_of(tmp_path):
 # ---- CURVE -----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def curve_dealer(endpoint, server_key, public, secret):
-    context = zmq.Context()
-    raw = context.socket(zmq.DEALER)
-    raw.linger, raw.rcvtimeo = 0, LONG_S * 1000
-    raw.curve_serverkey, raw.curve_publickey, raw.curve_secretkey = server_key, public, secret
-    raw.connect(endpoint)
-    try:
-        yield raw
-    finally:
-        raw.close()
-        context.term()
-
-
 def said(caplog, words):
     """Whether a warning with these words comes, in a while."""
     until = time.monotonic() + LONG_S
@@ -222,7 +207,7 @@ def test_the_two_files_are_what_a_client_needs(lost, tmp_path):
     server_key, _ = zmq.auth.load_certificate(opened.for_client[0])
     public, secret = zmq.auth.load_certificate(opened.for_client[1])
     with BridgeServer(ColourDepth(), LOOPBACK, access=Access(keys=opened.keys)) as server:
-        with curve_dealer(server.endpoint, server_key, public, secret) as raw:
+        with dealer(server.endpoint, keys=(server_key, public, secret)) as raw:
             assert exchange(raw, frame_at(b"1", 1.5))[1]["status"] == "ok"
             assert (server.status.clients, server.status.turned_away) == (1, 0)
         until = time.monotonic() + LONG_S
@@ -236,12 +221,12 @@ def test_a_client_that_is_added_may_come_in_at_once(tmp_path, caplog):
     file, _ = zmq.auth.create_certificates(tmp_path, "newcomer")
     public, secret = zmq.auth.load_certificate(tmp_path / "newcomer.key_secret")
     with BridgeServer(ColourDepth(), LOOPBACK, access=Access(keys=keys)) as server:
-        with curve_dealer(server.endpoint, keys.public, public, secret) as raw, caplog.at_level(logging.WARNING):
+        with dealer(server.endpoint, keys=(keys.public, public, secret)) as raw, caplog.at_level(logging.WARNING):
             raw.send_multipart(HEALTH)
             assert said(caplog, "not in") and "127.0.0.1" in caplog.text
         assert server.status.turned_away == 1
         shutil.copy(file, keys.clients)
-        with curve_dealer(server.endpoint, keys.public, public, secret) as raw:
+        with dealer(server.endpoint, keys=(keys.public, public, secret)) as raw:
             assert exchange(raw, HEALTH)[1]["live"]
 
 
@@ -263,7 +248,7 @@ def test_a_client_with_another_servers_key_is_told_apart(tmp_path, caplog):
     public, secret = zmq.curve_keypair()
     with (
         BridgeServer(ColourDepth(), LOOPBACK, access=Access(keys=keys)) as server,
-        curve_dealer(server.endpoint, others.public, public, secret) as raw,
+        dealer(server.endpoint, keys=(others.public, public, secret)) as raw,
         caplog.at_level(logging.WARNING),
     ):
         raw.send_multipart(HEALTH)
@@ -276,9 +261,9 @@ def test_a_damaged_key_file_keeps_out_nobody_who_is_known(tmp_path, caplog):
     (opened.keys.clients / "zzz.key").write_text('curve\n    public-key = "short"\n')
     public, secret = zmq.auth.load_certificate(opened.for_client[1])
     with BridgeServer(ColourDepth(), LOOPBACK, access=Access(keys=opened.keys)) as server, caplog.at_level(logging.WARNING):
-        with curve_dealer(server.endpoint, opened.keys.public, public, secret) as raw:
+        with dealer(server.endpoint, keys=(opened.keys.public, public, secret)) as raw:
             assert exchange(raw, HEALTH)[1]["live"]
-        with curve_dealer(server.endpoint, opened.keys.public, *zmq.curve_keypair()) as raw:
+        with dealer(server.endpoint, keys=(opened.keys.public, *zmq.curve_keypair())) as raw:
             raw.send_multipart(HEALTH)
             assert said(caplog, "zzz.key")
 
@@ -291,7 +276,7 @@ def test_strangers_on_the_port_do_not_hurt(tmp_path):
         for text in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x01\x00abc", bytes(64), b"\xff" * 4000):
             with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
                 stranger.sendall(text)
-        with curve_dealer(server.endpoint, opened.keys.public, public, secret) as raw:
+        with dealer(server.endpoint, keys=(opened.keys.public, public, secret)) as raw:
             assert exchange(raw, HEALTH)[1]["live"]
         assert server.counters.garbage == 0
 
@@ -301,7 +286,7 @@ def test_token_and_keys_together_are_both_asked_for(tmp_path):
     public, secret = zmq.auth.load_certificate(opened.for_client[1])
     with (
         BridgeServer(ColourDepth(), LOOPBACK, access=Access(TOKEN, opened.keys)) as server,
-        curve_dealer(server.endpoint, opened.keys.public, public, secret) as raw,
+        dealer(server.endpoint, keys=(opened.keys.public, public, secret)) as raw,
     ):
         assert exchange(raw, HEALTH)[1]["error"]["code"] == "unauthorized"
         assert exchange(raw, pack_message(Kind.HEALTH, b"1", {"token": TOKEN}))[1]["live"]
