@@ -13,6 +13,7 @@ internal static class SessionTool
     private static readonly object Gate = new object();
     private static readonly Dictionary<long, int> Releases = new Dictionary<long, int>();
     private static BridgeSession session;
+    private static volatile bool ended;
 
     private static int Main()
     {
@@ -33,6 +34,13 @@ internal static class SessionTool
                 Say(w => w.Name("reply").Value("error").Name("type").Value(error.GetType().Name).Name("message").Value(error.Message));
             }
         }
+        // No thread may outlive Main: mono's shutdown races with background threads, and one that throws meanwhile aborts the process.
+        if (session != null)
+        {
+            session.Stop();
+        }
+        ended = true;
+        pump.Join();
         return 0;
     }
 
@@ -193,7 +201,7 @@ internal static class SessionTool
 
     private static void Pump()
     {
-        while (true)
+        while (!ended)
         {
             SessionEvent next;
             var current = session;
