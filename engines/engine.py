@@ -30,8 +30,8 @@ from .postprocess import (
 )
 from .preprocess import InputPlan, check_image
 from .recognise import Recognised, recognise
-from .runtime import Runtime
-from .runtime_onnx import OnnxRuntime
+from .runtimes.onnx_runtime import OnnxRuntime
+from .runtimes.runtime import Runtime
 
 _FloatMap = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8] | DecodedImage

@@ -16,7 +16,7 @@ from .errors import ModelError
 from .model_spec import InputPolicy, ModelSpec
 from .postprocess import as_map
 from .preprocess import InputPlan, make_tensor, plan_input
-from .runtime import Runtime
+from .runtimes.runtime import Runtime
 from .signature import Layout, Signature
 
 _FloatMap = npt.NDArray[np.float32]

@@ -14,7 +14,7 @@ import pytest
 from depthbridge.engines.cancel import CancelToken, call_stoppable
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import CancelledError, DownloadCancelledError, DownloadError, ImageError
-from depthbridge.engines.runtime_onnx import OnnxRuntime
+from depthbridge.engines.runtimes.onnx_runtime import OnnxRuntime
 from support import onnx_models as models
 
 DARK = np.full((280, 504, 3), 60, np.uint8)

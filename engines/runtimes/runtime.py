@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .cancel import CancelToken
+from ..cancel import CancelToken
 
 
 class Runtime(Protocol):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .cancel import CancelToken
-from .errors import ModelError, RuntimeUnavailableError
+from ..cancel import CancelToken
+from ..errors import ModelError, RuntimeUnavailableError
 
 if TYPE_CHECKING:
     import onnxruntime
