@@ -19,6 +19,9 @@ _COMMANDS = {
     "annotate": "Distances for the objects of a capture folder.",
     "serve": "Answer Unity's frames with distances, over ZeroMQ.",
     "models": "List, fetch, verify and add models.",
+    "engines": "Compile models for this machine ahead of time; list and clear what is kept.",
+    "doctor": "What runs models here, why, and what would be faster.",
+    "bench": "Frames per second of every runtime on this machine.",
 }
 
 
