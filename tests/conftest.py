@@ -16,6 +16,10 @@ from support.model_host import ModelHost, serving
 # Blender reads this once, when bpy is imported, and this file is read before any test module: no test meets the user's own profile.
 os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="depthbridge-blender-profile-")
 atexit.register(shutil.rmtree, os.environ["BLENDER_USER_RESOURCES"], ignore_errors=True)
+# Likewise the user's cache. And one runtime for all who do not ask for another: which one is fastest is measured, and not the same everywhere.
+os.environ["DEPTHBRIDGE_CACHE"] = tempfile.mkdtemp(prefix="depthbridge-cache-")
+atexit.register(shutil.rmtree, os.environ["DEPTHBRIDGE_CACHE"], ignore_errors=True)
+os.environ["DEPTHBRIDGE_RUNTIME"] = "onnxruntime"
 
 
 @pytest.fixture
