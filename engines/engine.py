@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +28,12 @@ from .postprocess import (
     predicted_pose,
     to_source_size,
 )
+from .prepared.engine_cache import EngineCache
 from .preprocess import InputPlan, check_image
 from .recognise import Recognised, recognise
-from .runtimes.onnx_runtime import OnnxRuntime
+from .runtimes.opening import candidates, open_target
 from .runtimes.runtime import Runtime
+from .runtimes.targets import AUTO, Precision, Target, Wish
 
 _FloatMap = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8] | DecodedImage
@@ -53,6 +55,7 @@ class EngineInfo:
     kind: DepthKind
     runtime: str
     device: str
+    precision: Precision
     input_policy: InputPolicy
     fixed_size: tuple[int | None, int | None]
     notes: tuple[str, ...]
@@ -61,13 +64,16 @@ class EngineInfo:
 class DepthEngine:
     """A model on a runtime. Use it as a context manager, or call :meth:`close`."""
 
-    def __init__(self, runtime: Runtime, recognised: Recognised, path: Path, policy: InputPolicy | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, recognised: Recognised, path: Path, policy: InputPolicy | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        """``notes``: sentences about the opening, for :attr:`info`."""
         self._runtime = runtime
         self._spec = recognised.spec
         self._evidence = recognised.evidence
         self._path = path
         self._policy = policy or recognised.spec.input
-        self._opening_notes = (*recognised.notes, *runtime.notes)
+        self._opening_notes = (*recognised.notes, *notes, *runtime.notes)
         self._network = Network(runtime, recognised.signature, self._spec, path, self._policy)
 
     @classmethod
@@ -75,24 +81,36 @@ class DepthEngine:
         cls,
         model: str | Path = "depthbridge-mini",
         *,
-        device: str = "auto",
+        device: str = AUTO,
+        runtime: str = AUTO,
+        precision: str = AUTO,
         threads: int | None = None,
         spec: ModelSpec | None = None,
         policy: InputPolicy | None = None,
         models_dir: Path | None = None,
+        cache: EngineCache | Literal["user"] | None = "user",
+        progress: Callable[[str], None] | None = None,
         cancel: CancelToken | None = None,
     ) -> DepthEngine:
         """Opens a model by catalogue id or by the path of an ONNX file.
 
-        ``spec`` overrides what the sidecar or catalogue says of the file, ``policy`` how pictures are resized for it. Raises
-        :class:`ModelError` (unknown, not installed, not understood), :class:`RuntimeUnavailableError`, and ``CancelledError`` soon after
+        ``device`` (``cpu``, ``cuda:1``, ...), ``runtime`` (a :class:`RuntimeName`) and ``precision`` (a :class:`Precision`) leave to a
+        measurement what is ``auto``; ``DEPTHBRIDGE_RUNTIME`` in the environment is the library that ``auto`` means. ``threads``: of the CPU.
+        ``spec`` overrides what the sidecar or catalogue says of the file, ``policy`` how pictures are resized for it. Measurements and
+        compiled engines are kept in ``cache``, by default the user's cache folder; ``progress`` is told what takes its time.
+
+        Raises :class:`ModelError` (unknown, not installed, not understood), :class:`RuntimeUnavailableError`, and ``CancelledError`` soon after
         ``cancel`` was called (loading cannot be interrupted: what it still loads is let go when it is done).
         """
+        wish = Wish.parse(device, runtime, precision).or_environment()
 
         def work() -> DepthEngine:
             resolved = resolve(model, models_dir)
             recognised = recognise(resolved.path, spec or resolved.spec)
-            return cls(OnnxRuntime(resolved.path, device, threads), recognised, resolved.path, policy)
+            kept = EngineCache.default() if cache == "user" else cache
+            found = candidates(resolved.path, wish)
+            opened, notes = _open_best(resolved.path, found, recognised, policy, threads, kept, progress, cancel)
+            return cls(opened, recognised, resolved.path, policy, notes)
 
         return work() if cancel is None else call_stoppable(work, cancel)
 
@@ -126,6 +144,7 @@ class DepthEngine:
             kind=self._spec.kind,
             runtime=self._runtime.name,
             device=self._runtime.device,
+            precision=self._runtime.precision,
             input_policy=self._policy,
             fixed_size=self._network.fixed_size,
             notes=tuple(dict.fromkeys((*self._opening_notes, *self._network.notes))),
@@ -281,6 +300,20 @@ class DepthEngine:
                 focal = raw.plan.process_camera(camera).mean_focal_px
                 depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
         return replace(raw, depth=depth), kind, focal, note
+
+
+def _open_best(
+    path: Path,
+    found: Sequence[Target],
+    recognised: Recognised,
+    policy: InputPolicy | None,
+    threads: int | None,
+    cache: EngineCache | None,
+    progress: Callable[[str], None] | None,
+    cancel: CancelToken | None,
+) -> tuple[Runtime, Sequence[str]]:
+    """The runtime that measures fastest, and notes about the choice. Where there is one alone, nothing is measured and nothing more loaded."""
+    return open_target(path, found[0], threads=threads, cache=cache, progress=progress, cancel=cancel), ()
 
 
 def _checked(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import re
+import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from ..cancel import CancelToken
 from ..errors import ModelError, RuntimeUnavailableError
+from .targets import Precision, RuntimeName, Target
 
 if TYPE_CHECKING:
     import onnxruntime
 
-# Device word -> provider, in the order "auto" prefers them.
+# Kind of device -> provider.
 _PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
@@ -32,36 +33,39 @@ _REMEDIES = {
 }
 
 
-class OnnxRuntime:
-    """One session. ``device``: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``coreml``, ``directml``; ``threads``: CPU threads, None lets it choose.
+ABSENT = (
+    "onnxruntime is not there: install Depthbridge with its `cpu` extra (or `cuda` on an NVIDIA machine); in Blender install the full zip, or "
+    "name a remote engine."
+)
 
-    Raises :class:`RuntimeUnavailableError` when onnxruntime, or the device asked for by name, is not there, and :class:`ModelError` when the
-    file cannot be loaded.
+
+class OnnxRuntime:
+    """One session for ``target``. ``threads``: CPU threads, None lets it choose.
+
+    Raises :class:`RuntimeUnavailableError` when onnxruntime, or the target's device, is not there, and :class:`ModelError` when the file
+    cannot be loaded.
     """
 
-    def __init__(self, path: Path, device: str = "auto", threads: int | None = None) -> None:
-        ort = _import_onnxruntime()
-        word, index = _parse_device(device)
-        available = ort.get_available_providers()
-        if word != "auto" and _PROVIDERS[word] not in available:
+    def __init__(self, path: Path, target: Target, *, threads: int | None = None) -> None:
+        ort = import_onnxruntime()
+        kind, available = target.device_kind, ort.get_available_providers()
+        if _PROVIDERS[kind] not in available:
             raise RuntimeUnavailableError(
-                f"The device {device!r} is not in the installed onnxruntime (it has {', '.join(_device_words(available))}); {_REMEDIES[word]}."
+                f"The device {kind!r} is not in the installed onnxruntime (it has {', '.join(device_words(available))}); {_REMEDIES[kind]}."
             )
-        wanted = next(name for name, provider in _PROVIDERS.items() if provider in available) if word == "auto" else word
-        providers: list[Any] = [(_PROVIDERS[wanted], {"device_id": index})] if wanted in ("cuda", "directml") else [_PROVIDERS[wanted]]
-        if wanted != "cpu":
+        wanted = _PROVIDERS[kind]
+        providers: list[Any] = [(wanted, {"device_id": target.device_index})] if kind in ("cuda", "directml") else [wanted]
+        if kind != "cpu":
             providers.append(_PROVIDERS["cpu"])
-        self._session: onnxruntime.InferenceSession | None = _open_session(ort, path, providers, wanted, threads)
-        used = self._session.get_providers()[0]
-        self._notes: tuple[str, ...] = ()
-        if used != _PROVIDERS[wanted]:
-            message = f"onnxruntime offers {wanted} but could not start it on this machine (are its driver and libraries installed?)"
-            if word != "auto":
-                raise RuntimeUnavailableError(f"{message}; use --device cpu.")
-            self._notes = (f"{message}; running on the CPU.",)
-            wanted = "cpu"
-        self._device = f"cuda:{index}" if wanted == "cuda" else wanted
-        self._name = f"onnxruntime {ort.__version__}"
+        session = _open_session(ort, path, providers, kind, threads)
+        if session.get_providers()[0] != wanted:
+            raise RuntimeUnavailableError(
+                f"onnxruntime offers {kind} but could not start it on this machine (are its driver and libraries installed?); use --device cpu."
+            )
+        self._session: onnxruntime.InferenceSession | None = session
+        self._target = target
+        self._name = f"{RuntimeName.ONNXRUNTIME} {ort.__version__}"
+        self._running = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -69,55 +73,54 @@ class OnnxRuntime:
 
     @property
     def device(self) -> str:
-        return self._device
+        return self._target.device
+
+    @property
+    def precision(self) -> Precision:
+        return self._target.precision
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._notes
+        return ()
 
     def run(
         self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
     ) -> list[npt.NDArray[np.generic]]:
-        session = self._session
-        if session is None:
-            raise ModelError("The engine is closed; open it again.")
-        options = _import_onnxruntime().RunOptions()
-        options.log_severity_level = 4  # being stopped is no error to print
-
-        def stop() -> None:
-            options.terminate = True
-
-        try:
-            with nullcontext() if cancel is None else cancel.on_cancel(stop):
-                return [np.asarray(value) for value in session.run(list(outputs), feeds, options)]
-        except Exception as error:  # onnxruntime's exceptions share no base class below Exception
+        with self._running:
             if cancel is not None:
-                cancel.check()
-            raise RuntimeError(_first_line(error)) from error
+                cancel.check()  # a run that was given up may have been waited for
+            session = self._session
+            if session is None:
+                raise ModelError("The engine is closed; open it again.")
+            options = import_onnxruntime().RunOptions()
+            options.log_severity_level = 4  # being stopped is no error to print
+
+            def stop() -> None:
+                options.terminate = True
+
+            try:
+                with nullcontext() if cancel is None else cancel.on_cancel(stop):
+                    return [np.asarray(value) for value in session.run(list(outputs), feeds, options)]
+            except Exception as error:  # onnxruntime's exceptions share no base class below Exception
+                if cancel is not None:
+                    cancel.check()
+                raise RuntimeError(_first_line(error)) from error
 
     def close(self) -> None:
         self._session = None
 
 
-def _import_onnxruntime() -> Any:
+def import_onnxruntime() -> Any:
+    """The library. Raises :class:`RuntimeUnavailableError`."""
     try:
         import onnxruntime
     except ImportError as error:
-        raise RuntimeUnavailableError(
-            "onnxruntime is not there: install Depthbridge with its `cpu` extra (or `cuda` on an NVIDIA machine); in Blender install the full "
-            "zip, or name a remote engine."
-        ) from error
+        raise RuntimeUnavailableError(ABSENT) from error
     return onnxruntime
 
 
-def _parse_device(device: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(auto|cpu|coreml|cuda|directml)(?::(\d+))?", device.strip().lower())
-    if match is None or (match[2] and match[1] not in ("cuda", "directml")):
-        raise RuntimeUnavailableError(f"The device {device!r} is not known; use auto, cpu, cuda, cuda:1, coreml or directml.")
-    return match[1], int(match[2] or 0)
-
-
-def _device_words(providers: Sequence[str]) -> list[str]:
+def device_words(providers: Sequence[str]) -> list[str]:
+    """The kinds of device that these providers are for, the fastest first."""
     return [word for word, provider in _PROVIDERS.items() if provider in providers]
 
 

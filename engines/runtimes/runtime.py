@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cancel import CancelToken
+from .targets import Precision
 
 
 class Runtime(Protocol):
-    """An opened model."""
+    """An opened model. One thread at a time: a second one waits until the first has left :meth:`run`."""
 
     @property
     def name(self) -> str:
@@ -26,6 +27,11 @@ class Runtime(Protocol):
         ...
 
     @property
+    def precision(self) -> Precision:
+        """What it computes in, ``fp32`` also standing for "as the file says"."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user, such as why a faster device was not used."""
         ...
@@ -33,8 +39,13 @@ class Runtime(Protocol):
     def run(
         self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
     ) -> list[npt.NDArray[np.generic]]:
-        """The named outputs. Raises :class:`RuntimeError` when the graph cannot run on these shapes, ``ModelError`` once it is closed, and
-        ``CancelledError`` when ``cancel`` was called meanwhile: as soon as the library looks up from its work."""
+        """The named outputs, in that order.
+
+        **They may be the runtime's own buffers: they are valid until the next** ``run`` **or** ``close``; who keeps them copies them. ``feeds``
+        (C-contiguous) may be reused as soon as this returned. Raises :class:`RuntimeError` when the graph cannot run on these shapes,
+        ``ModelError`` once it is closed, and ``CancelledError`` when ``cancel`` was called meanwhile: as soon as the library looks up from
+        its work.
+        """
         ...
 
     def close(self) -> None:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -12,6 +14,9 @@ from ..errors import RuntimeUnavailableError
 
 AUTO = "auto"
 """The word for "whatever is fastest here"."""
+
+ENVIRONMENT_VARIABLE = "DEPTHBRIDGE_RUNTIME"
+"""Names the library that ``auto`` means."""
 
 DEVICE_WORDS = "auto, cpu, cuda, cuda:1, directml, coreml"
 
@@ -60,6 +65,19 @@ class Target:
         return int(self.device.partition(":")[2] or 0)
 
 
+_UNTRIED_RUNTIMES = {
+    RuntimeName.TENSORRT: "TensorRT itself",
+    RuntimeName.ONNXRUNTIME_TENSORRT: "ONNX Runtime's TensorRT provider",
+}
+_UNTRIED_DEVICES = {"cuda": "ONNX Runtime on CUDA", "directml": "DirectML", "coreml": "CoreML"}
+
+
+def untried(target: Target) -> str | None:
+    """One sentence when nobody on this project has run such a target yet: its code follows the libraries' documentation. None for the others."""
+    what = _UNTRIED_RUNTIMES.get(target.runtime) or _UNTRIED_DEVICES.get(target.device_kind)
+    return None if what is None else f"{what} was never executed by this project: its code follows the documentation."
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a user asked for; None where any will do. ``device`` as in :class:`Target`."""
@@ -76,6 +94,13 @@ class Wish:
             _parse_word("runtime", runtime, RuntimeName),
             _parse_word("precision", precision, Precision),
         )
+
+    def or_environment(self, environ: Mapping[str, str] | None = None) -> Wish:
+        """With the library that :data:`ENVIRONMENT_VARIABLE` names, where none was asked for. Raises as :meth:`parse`."""
+        named = (os.environ if environ is None else environ).get(ENVIRONMENT_VARIABLE, "").strip()
+        if self.runtime is not None or not named:
+            return self
+        return replace(self, runtime=_parse_word(f"runtime in {ENVIRONMENT_VARIABLE},", named, RuntimeName))
 
     def allows(self, target: Target) -> bool:
         """Whether ``target`` is what was asked for."""

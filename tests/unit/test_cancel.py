@@ -15,8 +15,10 @@ from depthbridge.engines.cancel import CancelToken, call_stoppable
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import CancelledError, DownloadCancelledError, DownloadError, ImageError
 from depthbridge.engines.runtimes.onnx_runtime import OnnxRuntime
+from depthbridge.engines.runtimes.targets import Precision, RuntimeName, Target
 from support import onnx_models as models
 
+CPU = Target(RuntimeName.ONNXRUNTIME, "cpu", Precision.FP32)
 DARK = np.full((280, 504, 3), 60, np.uint8)
 BRIGHT = np.full((280, 504, 3), 240, np.uint8)
 DARK_DEPTH = float(np.exp(models.expected_mean(np.array([60, 60, 60])) / 4))
@@ -145,7 +147,7 @@ def test_a_run_ends_because_it_was_cancelled_and_the_engine_goes_on(tmp_path: Pa
 
 def test_a_runtime_tells_a_cancel_from_a_graph_that_cannot_run(tmp_path: Path) -> None:
     """The engine would try another size after the one and not after the other."""
-    runtime = OnnxRuntime(models.slow_when_bright(tmp_path / "da3.onnx", only_at=(28, 28)), "cpu")
+    runtime = OnnxRuntime(models.slow_when_bright(tmp_path / "da3.onnx", only_at=(28, 28)), CPU)
     with cancelled_after(0.3) as token, pytest.raises(CancelledError):
         runtime.run({"image": np.full((1, 3, 28, 28), 2, np.float32)}, ["depth"], token)
     with pytest.raises(RuntimeError):
