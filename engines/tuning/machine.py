@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine is, as far as it matters to speed: its processor, graphics cards, and the libraries installed. Nothing is loaded for it."""
+"""What this machine's processor is, as far as it matters to speed: its name, how much of it may be used, and what it multiplies in."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
-import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
-_NVIDIA_PROC = Path("/proc/driver/nvidia/gpus")
-_NVIDIA_TIMEOUT_S = 10.0
+_TIMEOUT_S = 5.0
 
 # Feature -> the flags of Linux that mean it, on x86 and Arm.
 _FEATURES = {
@@ -30,40 +28,33 @@ _FEATURES = {
     "I8MM": {"i8mm"},
 }
 
-DISTRIBUTIONS = (
-    "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "tensorrt", "tensorrt-cu12", "tensorrt-cu13", "onnx",
-)  # fmt: skip
-"""Packages that run or prepare models, as pip names them."""
-
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """``processor``: its name; ``threads``: logical processors that this process may use; ``features``: those of :data:`_FEATURES` it has,
-    None where the system does not tell; ``graphics``: names of graphics cards that NVIDIA's driver tells of."""
+class Processor:
+    """``threads``: logical processors that this process may use; ``features``: those of :data:`_FEATURES` that it has, None where the system
+    does not tell."""
 
-    processor: str
+    name: str
     threads: int
     features: tuple[str, ...] | None
-    graphics: tuple[str, ...]
 
-    @property
-    def processor_facts(self) -> str:
-        """The processor in a line, as what was measured on it is kept under."""
-        known = "" if self.features is None else f" with {'+'.join(self.features) or 'no vector extension known here'}"
-        return f"{self.processor}, {self.threads} threads{known}"
+    def __str__(self) -> str:
+        known = "" if self.features is None else f", {' '.join(self.features) or 'no vector extensions'}"
+        return f"{self.name}, {self.threads} threads{known}"
 
 
-def this_machine() -> Machine:
-    """The machine this runs on."""
-    return Machine(processor_name(), usable_threads(), processor_features(), graphics_names())
+@cache
+def this_processor() -> Processor:
+    """The one this runs on."""
+    return Processor(processor_name(), usable_threads(), processor_features())
 
 
 def processor_name() -> str:
     """Such as ``AMD EPYC``; the architecture where the system does not tell."""
     told = _cpuinfo("model name")
-    if told is None and sys.platform == "darwin":
+    if told is None and platform.system() == "Darwin":
         told = _output(["sysctl", "-n", "machdep.cpu.brand_string"])
-    if told is None and sys.platform == "win32":
+    if told is None and platform.system() == "Windows":
         told = _windows_processor()
     return " ".join((told or platform.processor() or platform.machine() or "unknown processor").split())
 
@@ -79,35 +70,7 @@ def processor_features() -> tuple[str, ...] | None:
 
 def usable_threads() -> int:
     """Logical processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@cache
-def graphics_names() -> tuple[str, ...]:
-    """NVIDIA's cards by name, in the driver's order; none where there is no driver. Other makers' are not looked for."""
-    models: list[str] = []
-    with suppress(OSError):
-        for folder in sorted(_NVIDIA_PROC.iterdir()):
-            found = re.search(r"^Model:\s*(.+)$", (folder / "information").read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-            models += [found[1].strip()] if found else []
-    if models:
-        return tuple(models)
-    program = shutil.which("nvidia-smi")
-    listed = None if program is None else _output([program, "--query-gpu=name", "--format=csv,noheader"])
-    return tuple(line.strip() for line in (listed or "").splitlines() if line.strip())
-
-
-def library_versions(names: Sequence[str] = DISTRIBUTIONS) -> dict[str, str]:
-    """Package -> version, of those of ``names`` that are installed, in their order; told by the packages' own records, none of them loaded."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: dict[str, str] = {}
-    for name in names:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name) or "unknown"
-    return found
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpuinfo(field: str) -> str | None:
@@ -118,18 +81,15 @@ def _cpuinfo(field: str) -> str | None:
 
 
 def _windows_processor() -> str | None:
-    if sys.platform != "win32":
-        return None
-    import winreg
-
-    with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
-        return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
+    registry: Any = importlib.import_module("winreg")
+    with suppress(OSError), registry.OpenKey(registry.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+        return str(registry.QueryValueEx(key, "ProcessorNameString")[0])
     return None
 
 
 def _output(command: list[str]) -> str | None:
     """What a program prints; None when it fails, hangs or is not there."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_NVIDIA_TIMEOUT_S, check=True).stdout.strip() or None
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True).stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         return None

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..cancel import CancelToken
 
@@ -87,7 +88,7 @@ def measure(sides: Sequence[Side], effort: Effort, *, cancel: CancelToken | None
     failed: dict[str, str] = {}
     for side in sides:
         record = _Record(side)
-        if _attempt(record, failed, cancel, lambda record=record: _first(record)):
+        if _attempt(record, failed, cancel, partial(_first, record)):
             records.append(record)
     started = time.perf_counter()
     done = 0
@@ -95,7 +96,7 @@ def measure(sides: Sequence[Side], effort: Effort, *, cancel: CancelToken | None
         if done >= effort.least_rounds and (time.perf_counter() - started > effort.budget_s or settled([record.turns_s for record in records])):
             break
         for record in records if done % 2 == 0 else records[::-1]:
-            _attempt(record, failed, cancel, lambda record=record: _turn(record, effort.turn_s))
+            _attempt(record, failed, cancel, partial(_turn, record, effort.turn_s))
         records = [record for record in records if record.side.name not in failed]
         done += 1
     return Measured(tuple(record.timing() for record in records), failed)
@@ -113,9 +114,10 @@ def settled(turns_s: Sequence[Sequence[float]]) -> bool:
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of their median, from the median absolute deviation, which a few interrupted runs do not move; infinite for fewer than three values."""
+    """Of their median, from the median absolute deviation, which a few interrupted runs do not move; half of what they are apart for
+    fewer than three values."""
     if len(values) < 3:
-        return math.inf
+        return (max(values) - min(values)) / 2
     middle = statistics.median(values)
     deviation = statistics.median(abs(value - middle) for value in values)
     return _MEDIAN_TO_MEAN_ERROR * _MAD_TO_SIGMA * deviation / math.sqrt(len(values))
