@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import __version__
 from ..cancel import CancelToken
 from ..errors import CancelledError, DepthbridgeError, OutputError, RuntimeUnavailableError
 from ..model_spec import InputPolicy
@@ -40,7 +41,7 @@ _HOPELESS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The runtime to use, opened. ``reason``: why this one, a sentence; ``measured``: every candidate's timing, the chosen one's first, none
+    """The runtime to use, opened. ``reason``: why ``target`` was chosen, a sentence; ``measured``: every candidate's timing, the chosen one's first, none
     where nothing was measured; ``failed``: those that could not be used; ``notes``: sentences for the user."""
 
     target: Target
@@ -120,9 +121,9 @@ def choose(
     asked = _Asked(path, known, policy or known.spec.input, size or PICTURE_SIZE, threads, cache, progress, cancel)
     if len(candidates) == 1:
         return Choice(candidates[0], open_target(path, candidates[0], threads=threads, cache=cache, progress=progress, cancel=cancel),
-                      f"{candidates[0]} is the only one that can run {path.name} here.")  # fmt: skip
+                      f"It is the only one that can run {path.name} here.")  # fmt: skip
     if cache is None:
-        why = "nothing was measured, for there is no cache folder to remember it in: it is the best guess"
+        why = "it is the best guess: nothing is measured where there is no cache folder to remember it in"
         return _first_that_opens(asked, candidates, why)
     key = choice_key(asked.path, candidates, asked.recognised, asked.policy, asked.size, threads, cache)
     note = None if again else find_note(cache, key)
@@ -151,7 +152,7 @@ def choice_key(
         f"{width}x{height}",
         threads or 0,
         "; ".join([str(this_processor()), *cards]),
-        tuple(f"{name} {version}" for name, version in library_versions().items()),
+        tuple(f"{name} {version}" for name, version in {"depthbridge": __version__, **library_versions()}.items()),
         tuple(sorted(map(str, candidates))),
     )
 
@@ -177,7 +178,7 @@ def _first_that_opens(asked: _Asked, order: Sequence[Target], why: str) -> Choic
                 raise
             notes.append(_passed_over(asked, FailedTarget(target, first_line(error))))
             continue
-        return Choice(target, runtime, f"{target}: {why}.", notes=tuple(notes))
+        return Choice(target, runtime, f"{why[0].upper()}{why[1:]}.", notes=tuple(notes))
     raise AssertionError("candidates are never none")
 
 
@@ -204,7 +205,7 @@ def _measure_and_keep(asked: _Asked, candidates: Sequence[Target], key: ChoiceKe
     except BaseException:
         trial.runtime.close()
         raise
-    return Choice(best, trial.runtime, f"{best}: measured just now: {_told(measured)}.", note.measured, note.failed, tuple(notes))
+    return Choice(best, trial.runtime, f"Measured just now: {_told(measured)}.", note.measured, note.failed, tuple(notes))
 
 
 def _try_all(asked: _Asked, candidates: Sequence[Target], found: _Field) -> None:
