@@ -28,6 +28,10 @@ OWNERS = {
     "mathutils": {"addon", "models/training"},
     "zmq": {"unity_bridge"},
     "torch": {"models/training"},
+    "onnx": {"engines", "models/training"},
+    "onnxruntime": {"engines", "models/training"},
+    "openvino": {"engines"},
+    "tensorrt": {"engines"},
     "click": {"cli", "models/training", "packaging"},
     "rich": {"cli", "models/training"},
 }
