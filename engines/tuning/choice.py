@@ -41,7 +41,7 @@ _HOPELESS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The runtime to use, opened. ``reason``: why ``target`` was chosen, a sentence; ``measured``: every candidate's timing, the chosen one's first, none
+    """The runtime to use, opened. ``reason``: why ``target`` was chosen, a sentence; ``measured``: every candidate, the chosen one first, none
     where nothing was measured; ``failed``: those that could not be used; ``notes``: sentences for the user."""
 
     target: Target
