@@ -13,35 +13,24 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .buffers import BufferPool
 from .camera import CameraIntrinsics, CameraSource
 from .cancel import CancelToken, call_stoppable
-from .depth_map import SKY_THRESHOLD, DepthKind, DepthMap, StageTimes
+from .depth_map import DepthKind, DepthMap, StageTimes
 from .errors import CameraError
 from .images import DecodedImage
+from .interpret import interpret
 from .model_spec import InputPolicy, ModelSpec
 from .model_store import resolve
 from .network import Network, NetworkAnswer
-from .postprocess import (
-    canonical_to_metres,
-    fill_sky,
-    predicted_camera,
-    predicted_pose,
-    to_source_size,
-)
 from .prepared.engine_cache import EngineCache
-from .preprocess import InputPlan, check_image
+from .preprocess import check_image
 from .recognise import Recognised, recognise
 from .runtimes.opening import candidates, open_target
 from .runtimes.runtime import Runtime
 from .runtimes.targets import AUTO, Precision, Target, Wish
 
-_FloatMap = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8] | DecodedImage
-
-NO_CAMERA_NOTE = (
-    "The model needs the focal length to give metres, and none is known: the depth is relative. "
-    "Give --fov-v or --intrinsics, or a picture with its EXIF focal length."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,8 @@ class DepthEngine:
         self._path = path
         self._policy = policy or recognised.spec.input
         self._opening_notes = (*recognised.notes, *notes, *runtime.notes)
-        self._network = Network(runtime, recognised.signature, self._spec, path, self._policy)
+        self._pool = BufferPool()
+        self._network = Network(runtime, recognised.signature, self._spec, path, self._policy, self._pool)
 
     @classmethod
     def open(
@@ -110,7 +100,7 @@ class DepthEngine:
             kept = EngineCache.default() if cache == "user" else cache
             found = candidates(resolved.path, wish)
             opened, notes = _open_best(resolved.path, found, recognised, policy, threads, kept, progress, cancel)
-            return cls(opened, recognised, resolved.path, policy, notes)
+            return cls(opened, recognised, resolved.path, policy, (*notes, *(kept.take_notes() if kept is not None else ())))
 
         return work() if cancel is None else call_stoppable(work, cancel)
 
@@ -153,6 +143,8 @@ class DepthEngine:
     def close(self) -> None:
         """Frees the model; calling it twice does nothing."""
         self._runtime.close()
+        self._network.close()
+        self._pool.close()
 
     def __enter__(self) -> DepthEngine:
         return self
@@ -238,68 +230,9 @@ class DepthEngine:
         cancel: CancelToken | None,
     ) -> DepthMap:
         started = time.perf_counter()
-        result = self._interpret(answer, camera, camera_source, resolution, cancel)
+        result = interpret(answer, self._spec, camera, camera_source, resolution, self._pool, cancel)
         stages = StageTimes(answer.prepare_ms, answer.infer_ms, (time.perf_counter() - started) * 1e3)
         return replace(result, stage_ms=stages)
-
-    def _interpret(
-        self,
-        raw: NetworkAnswer,
-        camera: CameraIntrinsics | None,
-        source: CameraSource,
-        resolution: Literal["image", "network"],
-        cancel: CancelToken | None,
-    ) -> DepthMap:
-        """What the numbers mean: camera, metres, sky, resolution."""
-        plan = raw.plan
-        if camera is None:
-            source = CameraSource.NONE
-            predicted = predicted_camera(raw.intrinsics, *plan.size)
-            if predicted is not None:
-                camera, source = plan.restore_camera(predicted), CameraSource.MODEL
-        raw, kind, focal, note = self._scale(raw, camera)
-        if resolution == "network":
-            width, height = raw.depth.shape[1], raw.depth.shape[0]
-            camera = None if camera is None else plan.process_camera(camera).resized(width, height)
-            values, sky, confidence = raw.depth, raw.sky, raw.confidence
-        else:
-            values = _depth_at_source(raw.depth, plan)
-            _stop_if(cancel)  # each layer of a large picture takes its time
-            sky = None if raw.sky is None else to_source_size(raw.sky, plan, outside=0.0)
-            _stop_if(cancel)
-            confidence = None if raw.confidence is None else to_source_size(raw.confidence, plan, outside=0.0)
-        _stop_if(cancel)
-        valid = kind.holds(values)
-        if sky is not None:
-            valid &= sky < SKY_THRESHOLD
-        return DepthMap(
-            values=np.ascontiguousarray(np.nan_to_num(values, nan=0.0), dtype=np.float32),
-            kind=kind,
-            valid=valid,
-            sky=sky,
-            confidence=confidence,
-            camera=camera,
-            model_id=self.model_id,
-            camera_source=source,
-            extrinsics=predicted_pose(raw.extrinsics),
-            focal_px=focal,
-            scale_note=note,
-            max_depth_m=self._spec.max_depth_m if kind is DepthKind.METRIC else None,
-        )
-
-    def _scale(self, raw: NetworkAnswer, camera: CameraIntrinsics | None) -> tuple[NetworkAnswer, DepthKind, float | None, str | None]:
-        """The answer in the unit that can be had: its kind, the focal length used, and how to get metres when there are none."""
-        depth, kind = np.where(np.isfinite(raw.depth), raw.depth, np.float32(np.nan)), self._spec.kind
-        focal, note = None, None
-        if raw.sky is not None and kind is not DepthKind.DISPARITY:
-            depth = fill_sky(depth, raw.sky)
-        if self._spec.canonical_focal_px is not None:
-            if camera is None:
-                kind, note = DepthKind.RELATIVE, NO_CAMERA_NOTE
-            else:
-                focal = raw.plan.process_camera(camera).mean_focal_px
-                depth = canonical_to_metres(depth, focal, self._spec.canonical_focal_px)
-        return replace(raw, depth=depth), kind, focal, note
 
 
 def _open_best(
@@ -313,7 +246,14 @@ def _open_best(
     cancel: CancelToken | None,
 ) -> tuple[Runtime, Sequence[str]]:
     """The runtime that measures fastest, and notes about the choice. Where there is one alone, nothing is measured and nothing more loaded."""
-    return open_target(path, found[0], threads=threads, cache=cache, progress=progress, cancel=cancel), ()
+    if len(found) == 1:
+        return open_target(path, found[0], threads=threads, cache=cache, progress=progress, cancel=cancel), ()
+    from .tuning.choice import choose  # loads what measures
+
+    choice = choose(
+        path, found, threads=threads, cache=cache, progress=progress, cancel=cancel, recognised=recognised, policy=policy
+    )  # fmt: skip
+    return choice.runtime, choice.notes
 
 
 def _checked(
@@ -329,17 +269,3 @@ def _checked(
             f"The camera is that of a {camera.width}x{camera.height} picture, this one is {width}x{height}; give the camera of this picture."
         )
     return pixels, camera, source
-
-
-def _stop_if(cancel: CancelToken | None) -> None:
-    if cancel is not None:
-        cancel.check()
-
-
-def _depth_at_source(depth: _FloatMap, plan: InputPlan) -> _FloatMap:
-    """Depth (H,W) at the picture's size, NaN where there is none: outside a crop, and wherever a broken (NaN) pixel had a share."""
-    broken = np.isnan(depth)
-    full = to_source_size(np.nan_to_num(depth, nan=0.0), plan, outside=np.nan)
-    if broken.any():
-        full[to_source_size(broken.astype(np.float32), plan, outside=1.0) > 0] = np.nan
-    return full

@@ -25,6 +25,8 @@ Progress = Callable[[str], None]
 ENGINE_SUFFIXES = (".engine", ".plan")
 """Files that TensorRT compiled for one kind of card."""
 
+_SYSTEMS = {"directml": ("win32", "Windows"), "coreml": ("darwin", "Macs")}
+
 
 @dataclass(frozen=True, slots=True)
 class MissingTarget:
@@ -144,21 +146,25 @@ def candidates(path: Path, wish: Wish) -> list[Target]:
 
 
 def _why_not(path: Path, wish: Wish) -> str:
-    words = " ".join(str(word) for word in (wish.runtime, wish.device, wish.precision) if word is not None)
+    """Why nothing installed is what was asked for, and what to do."""
     if path.suffix.lower() in ENGINE_SUFFIXES:
         return f"{path.name} is an engine of TensorRT, which takes an NVIDIA card with its driver and the `tensorrt` extra; use the ONNX file."
-    kind = (wish.device or "").partition(":")[0]
+    asked = " ".join(str(word) for word in (wish.runtime, wish.device, wish.precision) if word is not None)
+    nvidia = wish.runtime in (RuntimeName.TENSORRT, RuntimeName.ONNXRUNTIME_TENSORRT)
+    kind = (wish.device or ("cuda" if nvidia else "")).partition(":")[0]
     if kind == "cuda" and not gpus():
-        return f"{words} takes an NVIDIA card, and no driver for one answers here; install the driver, or use --device cpu."
-    if kind == "cuda" and wish.device not in {f"cuda:{gpu.index}" for gpu in gpus()}:
+        return f"{asked} takes an NVIDIA card, and no driver for one answers here; install the driver, or use --device cpu."
+    if kind == "cuda" and wish.device is not None and wish.device not in {f"cuda:{gpu.index}" for gpu in gpus()}:
         return f"There is no {wish.device} here, only {', '.join(f'cuda:{gpu.index} ({gpu.name})' for gpu in gpus())}; use one of these."
+    if kind in _SYSTEMS and sys.platform != _SYSTEMS[kind][0]:
+        return f"{asked} is for {_SYSTEMS[kind][1]} only; use --device cpu."
     if not _has("onnxruntime") and wish.runtime in (None, RuntimeName.ONNXRUNTIME) and kind in ("", "cpu"):
         return ABSENT
     for missing in missing_targets():
         if wish.runtime in (None, missing.runtime) and kind in ("", missing.device):
-            return f"{words or 'No runtime'} is not installed here: {missing.remedy}"
+            return f"{asked} cannot be had with what is installed: {missing.remedy}"
     there = ", ".join(map(str, installed_targets(path))) or "nothing"
-    return f"{words} cannot be had on this machine, which has {there}; use one of these, or auto."
+    return f"{asked} cannot be had on this machine, which has {there}; use one of these, or auto."
 
 
 # ---- opening ------------------------------------------------------------------------------------------------------------
