@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames on the device: one upload, one download, and everything between them where the model runs."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cancel import CancelToken
+from ..errors import ModelError, RuntimeUnavailableError
+from ..model_spec import InputPolicy, ModelSpec
+from ..preprocess import plan_input
+from ..signature import Signature
+from .graphs import AfterForm, BeforeForm, after, before
+from .lanes import Lanes
+from .route import NotOnDeviceError, Route
+from .slot import FinishedFrame, Slot
+from .tensors import NO_GRAPH, Place, open_small
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_Pixels = npt.NDArray[np.uint8]
+
+UNTRIED = "The device path (CUDA graphs, pinned uploads, overlapping copies) was never executed on a GPU where this was built."
+FRAMES_AT_ONCE = 3
+"""One that goes up, one in the model, one that comes down."""
+_ROUTES_KEPT = 4
+# The law of the two paths: the same depth within a thousandth. Half precision rounds no differently on either.
+_SAME_DEPTH = 1e-3
+
+
+class DeviceRuntime(Protocol):
+    """What a runtime of ONNX Runtime gives beyond :class:`~..runtimes.runtime.Runtime`."""
+
+    @property
+    def device(self) -> str:
+        """``cpu``, ``cuda:0``."""
+        ...
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The open session. Raises ``ModelError`` once it is closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """A size that is ready: its slots, of which those lie in ``free`` that no frame is in."""
+
+    free: queue.SimpleQueue[Slot]
+
+
+class DeviceFrames:
+    """The device path of one opened model. A size has to be learned, with a picture that the ordinary path has done, before it is known; a
+    size that cannot be done, or comes out otherwise, stays with the ordinary path, and ``notes`` says why.
+
+    Safe for several threads: pictures that arrive together overlap, three at a time.
+    """
+
+    def __init__(self, runtime: DeviceRuntime, signature: Signature, spec: ModelSpec, policy: InputPolicy, *, cuda_graph: bool = False) -> None:
+        self._runtime, self._signature, self._spec, self._policy = runtime, signature, spec, policy
+        self._place = Place.of(runtime.device)
+        self._graph_ids: Iterator[int] = itertools.count(1) if cuda_graph else itertools.repeat(NO_GRAPH)
+        self._lanes: Lanes[list[FinishedFrame]] = Lanes(("upload", "model", "download"))
+        self._small: dict[BeforeForm | AfterForm, onnxruntime.InferenceSession] = {}
+        self._kept: OrderedDict[tuple[int, int, int], _Kept] = OrderedDict()
+        self._refused: set[tuple[int, int, int]] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self.notes: dict[str, None] = {}
+
+    def knows(self, width: int, height: int, count: int = 1) -> bool:
+        """Whether ``count`` pictures of that size can be given to :meth:`estimate`."""
+        with self._lock:
+            return (width, height, count) in self._kept
+
+    def wants(self, width: int, height: int, count: int = 1) -> bool:
+        """Whether it is worth calling :meth:`learn` for that size: it is neither known nor refused."""
+        with self._lock:
+            return not self._closed and (width, height, count) not in self._kept and (width, height, count) not in self._refused
+
+    def learn(
+        self,
+        pictures: Sequence[_Pixels],
+        factors: Sequence[float],
+        references: Sequence[npt.NDArray[np.float32]],
+        fixed_size: tuple[int | None, int | None],
+    ) -> bool:
+        """Makes ready for that many pictures of that size, and keeps the way only if it gives ``references``: the values (H,W) that the
+        ordinary path gave for ``pictures`` with ``factors``. ``fixed_size`` is what that found of the graph. Whether the size is known now."""
+        height, width = pictures[0].shape[:2]
+        size = (width, height, len(pictures))
+        try:
+            kept = self._lanes.call(1, lambda: self._make_ready(width, height, len(pictures), fixed_size))
+            found = self._submit(kept, pictures, factors, None).result()
+            for frame, reference in zip(found, references, strict=True):
+                _check_same(frame, reference)
+        except (NotOnDeviceError, RuntimeError, RuntimeUnavailableError) as error:
+            self.notes[f"Frames are prepared on the CPU: {error}."] = None
+            with self._lock:
+                self._refused.add(size)
+            return False
+        with self._lock:
+            self._kept[size] = kept
+            while len(self._kept) > _ROUTES_KEPT:
+                self._kept.popitem(last=False)
+        return True
+
+    def estimate(self, pictures: Sequence[_Pixels], factors: Sequence[float], cancel: CancelToken | None = None) -> list[FinishedFrame]:
+        """What becomes of pictures of one size that is known; ``factors`` is what the depth of each is multiplied by: 1, or the processed over
+        the canonical focal length. Raises :class:`ModelError` and ``CancelledError``."""
+        return self.start(pictures, factors, cancel).result()
+
+    def start(
+        self, pictures: Sequence[_Pixels], factors: Sequence[float], cancel: CancelToken | None = None
+    ) -> Future[list[FinishedFrame]]:
+        """As :meth:`estimate`, without waiting for the result; it waits while three are under way. The pictures must stay as they are until
+        the result is there."""
+        height, width = pictures[0].shape[:2]
+        size = (width, height, len(pictures))
+        with self._lock:
+            if self._closed:
+                raise ModelError("The engine is closed; open it again.")
+            kept = self._kept[size]
+            self._kept.move_to_end(size)
+        return self._submit(kept, pictures, factors, cancel)
+
+    def close(self) -> None:
+        """Lets frames that are under way come down, then frees everything; calling it twice does nothing."""
+        with self._lock:
+            self._closed = True
+        self._lanes.close()
+        self._kept.clear()
+        self._small.clear()
+
+    # ---- inside -------------------------------------------------------------------------------------------------
+
+    def _make_ready(self, width: int, height: int, count: int, fixed_size: tuple[int | None, int | None]) -> _Kept:
+        plan = plan_input(width, height, self._policy, fixed_size)
+        route = Route(self._runtime.session, self._signature, self._spec, self._policy, plan, count, self._place, self._session_for)
+        free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        for _ in range(FRAMES_AT_ONCE):
+            free.put(Slot(route, next(self._graph_ids)))
+        return _Kept(free)
+
+    def _session_for(self, form: BeforeForm | AfterForm) -> onnxruntime.InferenceSession:
+        if form not in self._small:
+            graph = before(form) if isinstance(form, BeforeForm) else after(form)
+            self._small[form] = open_small(graph, self._place)
+        return self._small[form]
+
+    def _submit(
+        self, kept: _Kept, pictures: Sequence[_Pixels], factors: Sequence[float], cancel: CancelToken | None
+    ) -> Future[list[FinishedFrame]]:
+        slot = kept.free.get()
+
+        def upload() -> None:
+            _check(cancel)
+            slot.upload(pictures, factors)
+
+        def infer() -> None:
+            _check(cancel)
+            slot.infer(cancel)
+
+        def download() -> list[FinishedFrame]:
+            _check(cancel)
+            return slot.download()
+
+        try:
+            return self._lanes.submit((upload, infer), download, lambda: kept.free.put(slot))
+        except RuntimeError as error:  # its threads have ended
+            kept.free.put(slot)
+            raise ModelError("The engine is closed; open it again.") from error
+
+
+def device_frames(
+    runtime: object, signature: Signature, spec: ModelSpec, policy: InputPolicy, *, cuda_graph: bool = False
+) -> DeviceFrames | None:
+    """The device path of a model that ONNX Runtime runs on an NVIDIA GPU; None for every other runtime: the ordinary path is theirs."""
+    device, session = getattr(runtime, "device", "cpu"), getattr(type(runtime), "session", None)
+    if session is None or not str(device).startswith("cuda"):
+        return None
+    if spec.canonical_focal_px is not None and signature.intrinsics is not None:
+        return None  # the factor would depend on the model's own answer
+    return DeviceFrames(runtime, signature, spec, policy, cuda_graph=cuda_graph)  # type: ignore[arg-type]
+
+
+def _check(cancel: CancelToken | None) -> None:
+    if cancel is not None:
+        cancel.check()
+
+
+def _check_same(frame: FinishedFrame, reference: npt.NDArray[np.float32]) -> None:
+    """Raises :class:`NotOnDeviceError` when the median relative difference is over a thousandth."""
+    both = frame.valid & np.isfinite(reference) & (reference != 0)
+    if not both.any():
+        raise NotOnDeviceError("it gave nothing that could be compared with the ordinary path")
+    off = float(np.median(np.abs(frame.values[both] - reference[both]) / np.abs(reference[both])))
+    if not off <= _SAME_DEPTH:
+        raise NotOnDeviceError(f"on the device it came out otherwise (by {off:.2%} in the median)")
