@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .buffers import BufferPool
 from .cancel import CancelToken
 from .errors import ModelError
+from .input_tensors import InputTensors
 from .model_spec import InputPolicy, ModelSpec
+from .onnx_graph import TensorInfo
 from .postprocess import as_map
-from .preprocess import InputPlan, make_tensor, plan_input
+from .preprocess import InputPlan, InputTensor, plan_input
 from .runtimes.runtime import Runtime
 from .signature import Layout, Signature
 
@@ -37,7 +41,7 @@ _SAME_DEPTH = 0.01
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkAnswer:
     """A network's numbers for one picture, at its own size, with the plan of its input; and how long input and run took. The run of a batch
-    counts whole for each of its pictures: that is how long they waited for it."""
+    counts whole for each of its pictures: that is how long they waited for it. The arrays are its own: nothing writes them again."""
 
     plan: InputPlan
     depth: _FloatMap
@@ -49,16 +53,32 @@ class NetworkAnswer:
     infer_ms: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedPicture:
+    """A picture as :meth:`Network.prepare` left it: its input tensor, which belongs to it until it was run, and how long that took."""
+
+    pixels: _Pixels
+    input: InputTensor
+    prepare_ms: float
+
+
 class Network:
     """An opened graph, and what running it has taught: ``notes`` are sentences worth showing once, ``fixed_size`` is (height, width) where
-    the graph takes no other."""
+    the graph takes no other. ``pool`` is where the maps of its answers come from. Pictures may be prepared in one thread while another
+    runs; runs wait for each other."""
 
-    def __init__(self, runtime: Runtime, signature: Signature, spec: ModelSpec, path: Path, policy: InputPolicy) -> None:
+    def __init__(
+        self, runtime: Runtime, signature: Signature, spec: ModelSpec, path: Path, policy: InputPolicy, pool: BufferPool | None = None
+    ) -> None:
         self._runtime = runtime
         self._signature = signature
         self._spec = spec
         self._name = path.name
         self._policy = policy
+        self._pool = BufferPool() if pool is None else pool
+        self._inputs = InputTensors(policy.method, signature)
+        # What a runtime returns may be its own memory, good until its next run; and one that was cancelled may still be at work.
+        self._running = threading.Lock()
         self.notes: dict[str, None] = {}
         # A graph that calls its axes dynamic may run at one size only, which is found out by running it.
         self.fixed_size: tuple[int | None, int | None] = (signature.height, signature.width)
@@ -68,17 +88,34 @@ class Network:
 
     def infer(self, pixels: _Pixels, cancel: CancelToken | None) -> NetworkAnswer:
         """One picture. Raises :class:`ModelError`, and ``CancelledError`` once ``cancel`` was called."""
+        return self.run(self.prepare(pixels), cancel)
+
+    def prepare(self, pixels: _Pixels) -> PreparedPicture:
+        """The picture as the graph takes it, for :meth:`run`."""
         started = time.perf_counter()
-        plan = self._plan(pixels)
-        tensor = self._tensor(pixels, plan)
-        prepared = time.perf_counter()
+        filled = self._inputs.take(self._plan(pixels))
+        filled.write(pixels)
+        return PreparedPicture(pixels, filled, (time.perf_counter() - started) * 1e3)
+
+    def run(self, prepared: PreparedPicture, cancel: CancelToken | None) -> NetworkAnswer:
+        """Its answer, once. Raises as :meth:`infer`."""
         if cancel is not None:
             cancel.check()
-        try:
-            outputs = self._run(tensor, cancel)
-        except RuntimeError as error:
-            plan, outputs = self._find_trace_size(pixels, plan, error, cancel)
-        return self._read(outputs, plan, (prepared - started) * 1e3, (time.perf_counter() - prepared) * 1e3)
+        started = time.perf_counter()
+        with self._running:
+            plan = prepared.input.plan
+            try:
+                outputs = self._run(prepared.input, cancel)
+            except RuntimeError as error:
+                plan, outputs = self._find_trace_size(prepared.pixels, plan, error, cancel)
+            infer_ms = (time.perf_counter() - started) * 1e3
+            answer = self._read(outputs, plan, prepared.prepare_ms, infer_ms)
+        self._inputs.give_back(prepared.input)
+        return answer
+
+    def close(self) -> None:
+        """Frees the tensors that wait to be filled again."""
+        self._inputs.clear()
 
     # ---- several at once ----------------------------------------------------------------------------------------
 
@@ -118,22 +155,26 @@ class Network:
 
     def _try_together(self, pictures: Sequence[_Pixels], cancel: CancelToken | None) -> list[NetworkAnswer] | None:
         started = time.perf_counter()
-        plan = self._plan(pictures[0])
-        tensor = np.concatenate([self._tensor(pixels, plan) for pixels in pictures])
+        filled = self._inputs.take(self._plan(pictures[0]), len(pictures))
+        for place, pixels in enumerate(pictures):
+            filled.write(pixels, place)
         prepared = time.perf_counter()
         if cancel is not None:
             cancel.check()
-        try:
-            outputs = self._run(tensor, cancel)
-        except RuntimeError as error:
-            self._batch_is_false(f"failed with {len(pictures)} ({error})")
-            return None
-        parts = self._split(outputs, len(pictures))
-        if parts is None:
-            self._batch_is_false("answers with one map")
-            return None
-        times = (prepared - started) / len(pictures) * 1e3, (time.perf_counter() - prepared) * 1e3
-        return [self._read(part, plan, *times) for part in parts]
+        with self._running:
+            try:
+                outputs = self._run(filled, cancel)
+            except RuntimeError as error:
+                self._batch_is_false(f"failed with {len(pictures)} ({error})")
+                return None
+            parts = self._split(outputs, len(pictures))
+            if parts is None:
+                self._batch_is_false("answers with one map")
+                return None
+            times = (prepared - started) / len(pictures) * 1e3, (time.perf_counter() - prepared) * 1e3
+            answers = [self._read(part, filled.plan, *times) for part in parts]
+        self._inputs.give_back(filled)
+        return answers
 
     def _split(self, outputs: _Outputs, count: int) -> list[_Outputs] | None:
         """The outputs of each picture; None when they are not those of so many. What a graph says once, it says of all."""
@@ -156,12 +197,9 @@ class Network:
         height, width = pixels.shape[:2]
         return plan_input(width, height, self._policy, self.fixed_size)
 
-    def _tensor(self, pixels: _Pixels, plan: InputPlan) -> npt.NDArray[np.generic]:
-        return make_tensor(pixels, plan, self._policy.method, self._signature)
-
-    def _run(self, tensor: npt.NDArray[np.generic], cancel: CancelToken | None) -> _Outputs:
+    def _run(self, filled: InputTensor, cancel: CancelToken | None) -> _Outputs:
         names = self._signature.output_names
-        return dict(zip(names, self._runtime.run({self._signature.image.name: tensor}, names, cancel), strict=True))
+        return dict(zip(names, self._runtime.run({self._signature.image.name: filled.tensor}, names, cancel), strict=True))
 
     def _find_trace_size(
         self, pixels: _Pixels, failed: InputPlan, cause: RuntimeError, cancel: CancelToken | None
@@ -173,8 +211,10 @@ class Network:
         height, width = pixels.shape[:2]
         for size in (*known, *_TRACE_SIZES):
             plan = plan_input(width, height, self._policy, size)
+            filled = self._inputs.take(plan)
+            filled.write(pixels)
             try:
-                outputs = self._run(self._tensor(pixels, plan), cancel)
+                outputs = self._run(filled, cancel)
             except RuntimeError:
                 continue
             self.fixed_size = size
@@ -189,8 +229,7 @@ class Network:
         if plan.note:
             self.notes[plan.note] = None
         signature, name = self._signature, self._name
-        channels_last = signature.layout is Layout.NHWC
-        depth = as_map(outputs[signature.depth.name], "depth", name, channels_last)
+        depth = self._map(outputs, signature.depth, "depth")
         if depth.shape != (plan.size[1], plan.size[0]):
             self.notes[
                 f"{name} answers a {plan.size[0]}x{plan.size[1]} input with a {depth.shape[1]}x{depth.shape[0]} map: its output size was fixed "
@@ -199,13 +238,16 @@ class Network:
         return NetworkAnswer(
             plan,
             depth,
-            sky=as_map(outputs[signature.sky.name], "sky", name, channels_last) if signature.sky else None,
-            confidence=as_map(outputs[signature.confidence.name], "confidence", name, channels_last) if signature.confidence else None,
-            intrinsics=outputs[signature.intrinsics.name] if signature.intrinsics else None,
-            extrinsics=outputs[signature.extrinsics.name] if signature.extrinsics else None,
+            sky=self._map(outputs, signature.sky, "sky") if signature.sky else None,
+            confidence=self._map(outputs, signature.confidence, "confidence") if signature.confidence else None,
+            intrinsics=np.array(outputs[signature.intrinsics.name]) if signature.intrinsics else None,
+            extrinsics=np.array(outputs[signature.extrinsics.name]) if signature.extrinsics else None,
             prepare_ms=prepare_ms,
             infer_ms=infer_ms,
         )
+
+    def _map(self, outputs: _Outputs, info: TensorInfo, what: str) -> _FloatMap:
+        return as_map(outputs[info.name], what, self._name, self._signature.layout is Layout.NHWC, pool=self._pool)
 
 
 def _ramp_and_negative(height: int, width: int) -> tuple[_Pixels, _Pixels]:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .buffers import BufferPool
 from .camera import CameraIntrinsics
 from .depth_map import SKY_THRESHOLD
 from .errors import CameraError, ModelError
@@ -16,10 +19,13 @@ FloatArray = npt.NDArray[np.float32]
 
 _SKY_FILL_QUANTILE = 0.99
 _SKY_FILL_MIN_COUNT = 10
+_SAMPLE_STEP = 16
 
 
-def as_map(output: npt.NDArray[np.generic], name: str, model_name: str, channels_last: bool = False) -> FloatArray:
-    """A network output of rank 2 to 5 as one float32 map (H,W): batch and view axes are dropped, a channel axis of one is squeezed.
+def as_map(
+    output: npt.NDArray[np.generic], name: str, model_name: str, channels_last: bool = False, *, pool: BufferPool | None = None
+) -> FloatArray:
+    """A copy of a network output of rank 2 to 5 as one float32 map (H,W): batch and view axes are dropped, a channel axis of one is squeezed.
 
     Raises :class:`ModelError` for several views or channels, and for a map with no finite value (half precision overflowed).
     """
@@ -32,52 +38,99 @@ def as_map(output: npt.NDArray[np.generic], name: str, model_name: str, channels
         values = values[0]
     if values.ndim != 2:
         raise ModelError(f"{model_name} gave {name} of shape {np.shape(output)}, which is no map.")
-    result = values.astype(np.float32)
-    if not np.isfinite(result).any():
+    result = _floats(pool, values.shape)
+    np.copyto(result, values, casting="same_kind")
+    if not all_finite(result) and not np.isfinite(result).any():
         raise ModelError(f"{model_name} gave no finite {name}; a half-precision model may have overflowed: use its float32 file.")
     return result
 
 
-def fill_sky(depth: FloatArray, sky: FloatArray) -> FloatArray:
-    """Depth with the sky at the 99th percentile of what is not sky (Depth Anything 3, ``da3.py``), computed exactly.
+def all_finite(values: FloatArray) -> bool:
+    """Whether not one value is NaN or infinite."""
+    return bool(np.isfinite(np.min(values)) and np.isfinite(np.max(values)))
+
+
+def fill_sky(depth: FloatArray, sky: FloatArray, pool: BufferPool | None = None) -> bool:
+    """Sets the sky of ``depth`` to the 99th percentile of what is not sky (Depth Anything 3, ``da3.py``), computed exactly.
 
     Upstream draws 100,000 samples above that many pixels, which makes its fill random; the guards are the same: with ten pixels or fewer on
-    either side nothing is filled.
+    either side nothing is filled. Returns whether it was.
     """
-    is_sky = sky >= SKY_THRESHOLD
-    ground = depth[~is_sky & np.isfinite(depth)]
-    if ground.size <= _SKY_FILL_MIN_COUNT or np.count_nonzero(is_sky) <= _SKY_FILL_MIN_COUNT:
-        return depth
-    filled = depth.copy()
-    filled[is_sky] = np.quantile(ground, _SKY_FILL_QUANTILE)
-    return filled
+    is_sky = np.greater_equal(sky, SKY_THRESHOLD, out=None if pool is None else pool.take(depth.shape, np.bool_))
+    if np.count_nonzero(is_sky) <= _SKY_FILL_MIN_COUNT:
+        return False
+    ground = _floats(pool, depth.shape)
+    np.copyto(ground, depth)
+    np.putmask(ground, is_sky, np.float32(-np.inf))
+    if not all_finite(depth):
+        np.putmask(ground, ~np.isfinite(ground), np.float32(-np.inf))
+    # -inf sorts below whatever counts.
+    count = int(np.count_nonzero(ground > -np.inf))
+    if count <= _SKY_FILL_MIN_COUNT:
+        return False
+    np.putmask(depth, is_sky, np.float32(_quantile_of_largest(ground.reshape(-1), count, _SKY_FILL_QUANTILE)))
+    return True
 
 
-def canonical_to_metres(depth: FloatArray, processed_focal_px: float, canonical_focal_px: float) -> FloatArray:
-    """``metres = raw * f / f_canonical`` with the focal length of the PROCESSED picture (Depth Anything 3, ``utils/alignment.py``)."""
-    return depth * np.float32(processed_focal_px / canonical_focal_px)
+def _quantile_of_largest(values: FloatArray, count: int, quantile: float) -> float:
+    """The quantile, interpolated as numpy does, of the ``count`` largest of ``values``; fast for one near 1.
+
+    A sample tells above which value about the wanted ones lie, and only these are sorted. When it misleads, all are.
+    """
+    position = (count - 1) * quantile
+    from_top = count - int(position)  # 1 is the largest
+    sample = values[::_SAMPLE_STEP]
+    guess = min(sample.size, int(from_top / _SAMPLE_STEP * 1.5) + 16)
+    top = values[values >= np.partition(sample, sample.size - guess)[sample.size - guess]]
+    if top.size < from_top:
+        top = values
+    below, above = top.size - from_top, min(top.size - from_top + 1, top.size - 1)
+    ordered = np.partition(top, [below, above])
+    low, high = float(ordered[below]), float(ordered[above])
+    return low + (high - low) * (position - int(position))
 
 
-def to_source_size(values: FloatArray, plan: InputPlan, outside: float) -> FloatArray:
+def to_source_size(values: FloatArray, plan: InputPlan, outside: float, pool: BufferPool | None = None) -> FloatArray:
     """A network-sized layer (H,W) at the picture's size, bilinear between pixel centres; ``outside`` where the crop left the picture uncovered.
 
-    A layer that is not of the input's size (some graphs always answer in one size) covers the input all the same.
+    A layer that is not of the input's size (some graphs always answer in one size) covers the input all the same. ``values`` itself when it
+    has the picture's size.
     """
     width, height = plan.source
-    if plan.size == plan.resized:
-        if values.shape == (height, width):
-            return values
-        return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-    # A source pixel centre (u + .5) lies at (u + .5) * step - left of the window, in the layer's pixels after `zoom`.
-    zoom_x, zoom_y = values.shape[1] / plan.size[0], values.shape[0] / plan.size[1]
-    x = (((np.arange(width) + 0.5) * plan.resized[0] / width) - plan.left) * zoom_x - 0.5
-    y = (((np.arange(height) + 0.5) * plan.resized[1] / height) - plan.top) * zoom_y - 0.5
-    map_x, map_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-    result = np.asarray(cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
-    covered_x = (x > -0.5 - 1e-4) & (x < values.shape[1] - 0.5 + 1e-4)
-    covered_y = (y > -0.5 - 1e-4) & (y < values.shape[0] - 0.5 + 1e-4)
-    result[~(covered_y[:, None] & covered_x[None, :])] = outside
+    cropped = plan.size != plan.resized
+    if not cropped and values.shape == (height, width):
+        return values
+    result = _floats(pool, (height, width))
+    if cropped:
+        if values.shape != (plan.size[1], plan.size[0]):
+            values = cv2.resize(values, plan.size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        # What was cut away is put back as copies of the edge, and then covered.
+        right, bottom = plan.resized[0] - plan.left - plan.size[0], plan.resized[1] - plan.top - plan.size[1]
+        values = cv2.copyMakeBorder(values, plan.top, bottom, plan.left, right, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+    cv2.resize(values, (width, height), dst=result, interpolation=cv2.INTER_LINEAR)
+    set_outside(result, plan, outside)
     return result
+
+
+def set_outside(layer: npt.NDArray[Any], plan: InputPlan, value: float) -> None:
+    """Sets what of a picture-sized layer the crop left uncovered: pixels whose centre lies outside of the window."""
+    if plan.size == plan.resized:
+        return
+    columns = _covered(plan.source[0], plan.resized[0], plan.left, plan.size[0])
+    rows = _covered(plan.source[1], plan.resized[1], plan.top, plan.size[1])
+    layer[: rows.start] = layer[rows.stop :] = value
+    layer[:, : columns.start] = layer[:, columns.stop :] = value
+
+
+def _covered(source: int, resized: int, start: int, size: int) -> slice:
+    # A source pixel centre (u + .5) lies at (u + .5) * step - start in the window.
+    place = (np.arange(source) + 0.5) * resized / source - start
+    inside = np.flatnonzero((place > -1e-4) & (place < size + 1e-4))
+    return slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
+
+
+def _floats(pool: BufferPool | None, shape: tuple[int, ...]) -> FloatArray:
+    return np.empty(shape, dtype=np.float32) if pool is None else pool.take(shape, np.float32)
 
 
 def predicted_camera(matrix: npt.NDArray[np.generic] | None, width: int, height: int) -> CameraIntrinsics | None:

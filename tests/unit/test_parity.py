@@ -87,9 +87,12 @@ def test_da3_input_is_upstreams(size: tuple[int, int], method: ResizeMethod) -> 
     image = photo(*size)
     mine, theirs = ours(image, method, 504), depth_anything_3(image, method)
     assert mine.shape == theirs.shape
-    worst = float(np.abs(mine - theirs).max())
-    print(f"DA3 {method} {size}: worst difference of the normalised input {worst:.1e}")
-    assert worst < 1e-6
+    off = np.abs(mine - theirs).max(axis=(1, 2)) * STD * 255  # in grey levels
+    unequal = float(np.mean(np.abs(mine - theirs) > 1e-6))
+    print(f"DA3 {method} {size}: at most {off.max():.2f} grey levels, in {unequal:.1e} of the input's values")
+    # Upstream rounds sums of bytes to bytes. Ties, which float32 decides by the order of its sums, may fall to the other side: by one level.
+    assert off.max() < 1.001
+    assert unequal < 5e-4
 
 
 def test_how_far_our_upsampling_is_from_aligned_corners() -> None:

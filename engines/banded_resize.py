@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resizing a large picture by two passes of small matrix products: each output row and column is a weighted sum of a few neighbours.
+
+The weights are OpenCV's (``modules/imgproc/src/resize.cpp``: ``computeResizeAreaTab``, ``interpolateCubic``), and so are the values, up to the
+rounding of float32. OpenCV's own loop for areas adds up pixel by pixel; the products run in vectors and read the picture's bytes once, a few
+rows at a time, so that no picture-sized float array is ever made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Image = npt.NDArray[np.uint8]
+
+_CHANNELS = 3
+_TOGETHER = 4
+"""Output rows, or columns, of one product: more share fewer of their neighbours, fewer are more calls. Measured on two cores with AVX-512."""
+# BLAS libraries spread larger products over threads of their own, which go on spinning where the runtime's are to work (OpenBLAS: above 2^18).
+_PRODUCT = 1 << 18
+_CUBIC_A = -0.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taps:
+    """Output i is the sum over k of ``weights[i, k] * input[first[i] + k]``; weights beyond the end are 0. int (n), float64 (n, taps)."""
+
+    first: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+
+
+def _area_taps(source: int, target: int) -> _Taps:
+    """The share of each input pixel in the area an output pixel covers; ``source >= target``."""
+    scale = source / target
+    low = np.arange(target) * scale
+    high = np.minimum(low + scale, source)
+    width = np.minimum(scale, source - low)
+    first = np.floor(low + 1e-9).astype(np.int64)
+    place = first[:, None] + np.arange(int(np.ceil(scale)) + 2)
+    shares = np.clip(np.minimum(high[:, None], place + 1) - np.maximum(low[:, None], place), 0, 1)
+    # OpenCV leaves out slivers.
+    shares[shares <= 1e-3] = 0
+    return _Taps(first, shares / width[:, None])
+
+
+def _cubic_taps(source: int, target: int) -> _Taps:
+    """Cubic convolution with a = -0.75 on four pixels, edges repeated."""
+    centre = (np.arange(target) + 0.5) * (source / target) - 0.5
+    left = np.floor(centre)
+    x = centre - left
+    a = _CUBIC_A
+    outer = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
+    inner = ((a + 2) * x - (a + 3)) * x * x + 1
+    mirrored = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
+    coefficients = np.stack([outer, inner, mirrored, 1 - outer - inner - mirrored], axis=1)
+    taps = min(4, source)
+    first = np.clip(left.astype(np.int64) - 1, 0, source - taps)
+    weights = np.zeros((target, taps))
+    for k in range(4):
+        place = np.clip(left.astype(np.int64) - 1 + k, 0, source - 1) - first
+        np.add.at(weights, (np.arange(target), place), coefficients[:, k])
+    return _Taps(first, weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Outputs ``start:stop`` from inputs ``low:high`` by one matrix."""
+
+    start: int
+    stop: int
+    low: int
+    high: int
+    matrix: FloatArray
+
+
+class BandedResize:
+    """Resizes pictures (H,W,3) of one size to (h,w,3) floats, unrounded and unclipped. One thread at a time: it reuses its buffers."""
+
+    @classmethod
+    def area(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
+        """``INTER_AREA`` from ``source`` to a smaller ``target``, both (width, height)."""
+        return cls(_area_taps(source[1], target[1]), _area_taps(source[0], target[0]), source)
+
+    @classmethod
+    def cubic(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
+        """``INTER_CUBIC`` on floats."""
+        return cls(_cubic_taps(source[1], target[1]), _cubic_taps(source[0], target[0]), source)
+
+    def __init__(self, rows: _Taps, columns: _Taps, source: tuple[int, int]) -> None:
+        width, height = source
+        self._rows = _row_blocks(rows, height)
+        self._columns = _column_blocks(columns, width)
+        across = width * _CHANNELS
+        deepest = max(block.high - block.low for block in self._rows)
+        self._step = max(1, min(across, _PRODUCT // (_TOGETHER * deepest)))
+        self._floats = np.empty(deepest * self._step, dtype=np.float32)
+        self._squeezed = np.empty((len(rows.first), across), dtype=np.float32)
+        self._result = np.empty((len(rows.first), len(columns.first) * _CHANNELS), dtype=np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the buffers."""
+        return self._floats.nbytes + self._squeezed.nbytes + self._result.nbytes
+
+    def __call__(self, image: UInt8Image) -> FloatArray:
+        """float32 (h,w,3): overwritten by the next call."""
+        flat = image.reshape(image.shape[0], -1)
+        height, across = self._squeezed.shape
+        for left in range(0, across, self._step):
+            right = min(left + self._step, across)
+            for block in self._rows:
+                count = block.high - block.low
+                part = self._floats[: count * (right - left)].reshape(count, right - left)
+                np.copyto(part, flat[block.low : block.high, left:right])
+                np.matmul(block.matrix, part, out=self._squeezed[block.start : block.stop, left:right])
+        for block in self._columns:
+            deep = max(1, _PRODUCT // block.matrix.size)
+            for top in range(0, height, deep):
+                rows = self._squeezed[top : top + deep, block.low : block.high]
+                np.matmul(rows, block.matrix, out=self._result[top : top + deep, block.start : block.stop])
+        return self._result.reshape(height, -1, _CHANNELS)
+
+
+def _row_blocks(taps: _Taps, source: int) -> list[_Block]:
+    return [_Block(*place, np.ascontiguousarray(dense)) for place, dense in _dense(taps, source, _TOGETHER)]
+
+
+def _column_blocks(taps: _Taps, source: int) -> list[_Block]:
+    """As for rows, for pixels of three channels side by side: a channel takes from its own kind, the other weights are 0."""
+    blocks = []
+    for (start, stop, low, high), dense in _dense(taps, source, _TOGETHER):
+        matrix = np.zeros((high - low, _CHANNELS, stop - start, _CHANNELS), dtype=np.float32)
+        for channel in range(_CHANNELS):
+            matrix[:, channel, :, channel] = dense.T
+        square = matrix.reshape((high - low) * _CHANNELS, (stop - start) * _CHANNELS)
+        blocks.append(_Block(start * _CHANNELS, stop * _CHANNELS, low * _CHANNELS, high * _CHANNELS, square))
+    return blocks
+
+
+def _dense(taps: _Taps, source: int, together: int) -> list[tuple[tuple[int, int, int, int], FloatArray]]:
+    """Runs of outputs: ((start, stop, low, high), weights (stop - start, high - low))."""
+    found = []
+    count, reach = taps.weights.shape
+    for start in range(0, count, together):
+        stop = min(start + together, count)
+        low = int(np.min(taps.first[start:stop]))
+        high = min(source, int(np.max(taps.first[start:stop])) + reach)
+        dense = np.zeros((stop - start, high - low + reach), dtype=np.float32)
+        for output in range(start, stop):
+            offset = int(taps.first[output]) - low
+            dense[output - start, offset : offset + reach] = taps.weights[output]
+        found.append(((start, stop, low, high), dense[:, : high - low]))
+    return found
