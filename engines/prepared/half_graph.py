@@ -68,10 +68,27 @@ def make_plain(model: onnx.ModelProto) -> None:
     _replace(graph.node, kept)
     weights = {weight.name for weight in graph.initializer}
     _replace(graph.input, [info for info in graph.input if info.name not in weights])
+    _see_through_identities(graph, weights)
     seen: Counter[str] = Counter(node.name for node in graph.node)
     for number, node in enumerate(graph.node):
         if not node.name or seen[node.name] > 1:
             node.name = f"{node.op_type}_{number}_of_depthbridge"
+
+
+def _see_through_identities(graph: Any, weights: set[str]) -> None:
+    """Weights that several layers share are exported with another name for each layer."""
+    outputs = {info.name for info in graph.output}
+    same: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        _rename(node.input, same)
+        if node.op_type == "Identity" and node.input[0] in weights and node.output[0] not in outputs:
+            same[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    for node in kept:
+        _rename(node.input, same)
+    _replace(graph.node, kept)
 
 
 def to_half(model: onnx.ModelProto, hot: Collection[str]) -> onnx.ModelProto:
@@ -95,7 +112,7 @@ def float_nodes(model: onnx.ModelProto, hot: Collection[str]) -> set[str]:
     """Names of the nodes that stay float32, those of ``_FLOAT_OPS`` aside: arithmetic on picture sizes, normalisations exported in parts,
     what makes or reads ``hot`` values, and the tail from the last small layer to the outputs."""
     graph = model.graph
-    keep = _size_nodes(graph) | _tail_nodes(graph)
+    keep = _size_nodes(graph) | tail_nodes(graph)
     large = set(hot)
     for node in graph.node:
         if node.op_type in NO_LARGER and not large.isdisjoint(node.input):
@@ -124,7 +141,7 @@ def _size_nodes(graph: Any) -> set[str]:
     return found
 
 
-def _tail_nodes(graph: Any) -> set[str]:
+def tail_nodes(graph: Any) -> set[str]:
     """Nodes from the outputs back to the last layer with weights, that layer included when it has few outputs."""
     makers = {name: node for node in graph.node for name in node.output}
     shapes = {weight.name: list(weight.dims) for weight in graph.initializer}

@@ -118,7 +118,7 @@ def _build(path: Path, folder: Path, progress: Progress | None, cancel: CancelTo
     except (OSError, DepthbridgeError):
         raise
     except Exception as error:  # the converters raise whatever they stumble over
-        raise ModelError(f"{path.name} cannot be converted to half precision ({_first_line(error)}); use --precision fp32.") from error
+        raise ModelError(f"{path.name} cannot be converted to half precision ({first_line(error)}); use --precision fp32.") from error
     step(f"Comparing {path.name} in half precision with float32.")
     _check(path, target, records, recognised, cancel, open_half)
 
@@ -133,7 +133,7 @@ def _check(
         finally:
             half.close()
     except RuntimeError as error:
-        raise ModelError(f"{path.name} in half precision does not run ({_first_line(error)}); use --precision fp32.") from error
+        raise ModelError(f"{path.name} in half precision does not run ({first_line(error)}); use --precision fp32.") from error
     if not found.finite:
         raise ModelError(f"{path.name} overflows in half precision: its depth is not finite; use --precision fp32.")
     if not found.worst <= MAX_MEDIAN_DEVIATION:
@@ -143,6 +143,6 @@ def _check(
         )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

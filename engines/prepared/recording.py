@@ -87,14 +87,13 @@ def check_pictures() -> list[Picture]:
     return [photo, _street(1), _wall()]
 
 
-def read_pictures(paths: Sequence[Path], limit: int) -> list[Picture]:
-    """At most ``limit`` of the pictures at ``paths``, evenly spread; those that cannot be read are left out."""
-    step = max(1, len(paths) / limit) if limit else 1
-    chosen = [paths[int(place * step)] for place in range(min(limit, len(paths)))]
+def read_pictures(paths: Sequence[Path], limit: int) -> list[tuple[str, Picture]]:
+    """Names and pixels of at most ``limit`` of the pictures at ``paths``, evenly spread; those that cannot be read are left out."""
+    count = min(limit, len(paths))
     pictures = []
-    for path in chosen:
+    for path in (paths[place * len(paths) // count] for place in range(count)):
         try:
-            pictures.append(decode_image(path).rgb)
+            pictures.append((path.name, decode_image(path).rgb))
         except DepthbridgeError:
             continue
     return pictures
