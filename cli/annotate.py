@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .engine_options import EngineOptions, engine_options, open_engine
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -23,12 +25,21 @@ _MAX_SAID = 20
 @click.argument("capture", type=click.Path(path_type=Path))
 @click.option("--out", "out_folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the results.")
 @click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="A metric model, or a file.")
-@click.option("--device", default="auto", show_default=True, help="Where the model runs.")
+@engine_options
 @click.option("--report", is_flag=True, help="Also write DIR/report.html: pictures, errors, a table of all objects.")
 @click.option("--fov-v", type=float, metavar="DEG", help="Vertical field of view of all pictures, where the capture says no camera.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N pictures.")
 @click.option("--force", is_flag=True, help="Start anew and replace what is already in DIR.")
-def command(capture: Path, out_folder: Path, model: str, device: str, report: bool, fov_v: float | None, limit: int | None, force: bool) -> None:
+def command(
+    capture: Path,
+    out_folder: Path,
+    model: str,
+    options: EngineOptions,
+    report: bool,
+    fov_v: float | None,
+    limit: int | None,
+    force: bool,
+) -> None:
     """Add distances to the annotations of CAPTURE, which itself is never changed.
 
     CAPTURE is a folder of ours (annotations.json, images/, masks/), of Unity Perception (SOLO), or of COCO, or a COCO file. DIR gets
@@ -41,7 +52,6 @@ def command(capture: Path, out_folder: Path, model: str, device: str, report: bo
     from rich.console import Console
 
     from ..engines.camera import CameraIntrinsics
-    from ..engines.engine import DepthEngine
     from ..engines.errors import CaptureError
     from ..unity_bridge.captures.annotate import annotate_capture
     from ..unity_bridge.captures.layouts import open_capture
@@ -51,7 +61,7 @@ def command(capture: Path, out_folder: Path, model: str, device: str, report: bo
     reader = open_capture(capture, fov_vertical_deg=fov_v)  # before a model is loaded for nothing
     total = len(reader.frames[:limit])
     console = Console(stderr=True, highlight=False)
-    with DepthEngine.open(model, device=device) as engine:
+    with open_engine(model, options) as engine:
         watch = _Watch(console, total)
         try:
             with watch.bar:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engines.errors import OutputError
 from .blender import addon_module
+from .engine_options import EngineOptions, engine_options, open_engine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,9 +59,9 @@ class Row:
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the results; missing or empty.")
 @click.option("--seed", type=int, help="Render a fresh capture with this seed in place of the shipped one.")
 @click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="A metric model.")
-@click.option("--device", default="auto", show_default=True, help="Where the model runs.")
+@engine_options
 @click.option("--force", is_flag=True, help="Overwrite the results of an earlier demo in DIR.")
-def command(out: Path, seed: int | None, model: str, device: str, force: bool) -> None:
+def command(out: Path, seed: int | None, model: str, options: EngineOptions, force: bool) -> None:
     """A picture becomes a Blender scene, a capture becomes distances.
 
     Writes preview.png, scene.blend, scene.glb, still.png (from a camera that stepped aside) and distances.json into DIR.
@@ -68,7 +69,6 @@ def command(out: Path, seed: int | None, model: str, device: str, force: bool) -
     from rich.console import Console
 
     from ..engines.atomic import make_folder
-    from ..engines.engine import DepthEngine
 
     started = time.perf_counter()
     scene_module = addon_module("scene")  # before anything is written: without bpy there is no demo
@@ -76,8 +76,8 @@ def command(out: Path, seed: int | None, model: str, device: str, force: bool) -
         raise OutputError(f"Cannot write into {out}: it is not empty; choose another folder or add --force.")
     make_folder(out)
     console = Console(stderr=True, highlight=False)
-    with DepthEngine.open(model, device=device) as engine:
-        console.print(f"[bold]Model[/bold]  {engine.model_id} on {engine.info.runtime}, {engine.info.device}")
+    with open_engine(model, options) as engine:
+        console.print(f"[bold]Model[/bold]  {engine.model_id} on {engine.info.runtime}, {engine.info.device}, {engine.info.precision}")
         depth = _picture(engine, scene_module, out, force, console)
         capture = _capture_folder(out, seed, console)
         rows = list(_distances(engine, capture, console))

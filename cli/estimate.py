@@ -24,6 +24,7 @@ from ..engines.errors import DepthbridgeError, DepthKindError, OutputError
 from ..engines.export.formats import ExportFormat, write_formats
 from ..engines.images import DecodedImage, decode_image
 from .camera_options import camera_options, resolve_camera
+from .engine_options import EngineOptions, engine_options, open_engine
 
 
 def _parse_formats(context: click.Context, parameter: click.Parameter, value: str) -> tuple[ExportFormat, ...]:
@@ -60,8 +61,7 @@ def _parse_formats(context: click.Context, parameter: click.Parameter, value: st
     show_default=True,
     help="Vertices of a GLB; every 2nd, 3rd, ... pixel above that.",
 )
-@click.option("--device", default="auto", show_default=True, help="Where the model runs: auto, cpu, cuda, ...")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; the runtime's choice by default.")
+@engine_options
 @click.option("--force", is_flag=True, help="Overwrite existing output files.")
 def command(
     images: tuple[Path, ...],
@@ -73,8 +73,7 @@ def command(
     formats: tuple[ExportFormat, ...],
     max_points: int,
     max_vertices: int,
-    device: str,
-    threads: int | None,
+    options: EngineOptions,
     force: bool,
 ) -> None:
     """Estimate the depth of IMAGE... and write it into a folder, named after each picture.
@@ -88,7 +87,7 @@ def command(
     _refuse_shared_names(images)
     if fov_v is not None or fov_h is not None:
         resolve_camera(fov_v, fov_h, intrinsics, 1000, 1000)  # a wrong angle is wrong for every picture: said once, before any work
-    with DepthEngine.open(model, device=device, threads=threads) as engine:
+    with open_engine(model, options) as engine:
         _refuse_shapeless(engine, formats)
         make_folder(out)
         with atomic_folder_contents(out):

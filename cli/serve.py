@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .engine_options import EngineOptions, engine_options, open_engine
+
 if TYPE_CHECKING:
     from ..engines.engine import DepthEngine
     from ..unity_bridge.serving.access import Access
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(name="serve")
 @click.option("--bind", default="tcp://127.0.0.1:5577", show_default=True, metavar="ADDRESS", help="Address and port.")
 @click.option("--model", default="depthbridge-mini", show_default=True, metavar="ID|FILE", help="Model id, or a file.")
-@click.option("--device", default="auto", show_default=True, help="Where the model runs.")
+@engine_options
 @click.option("--max-in-flight", default=4, show_default=True, type=click.IntRange(1, 1024), help="Frames in work at once.")
 @click.option(
     "--batch-delay-ms",
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 def command(
     bind: str,
     model: str,
-    device: str,
+    options: EngineOptions,
     max_in_flight: int,
     batch_delay_ms: float,
     max_megapixels: int,
@@ -51,7 +53,6 @@ def command(
     asks for. An address that other machines reach needs --token-file or --curve. Stops on Ctrl-C or SIGTERM, after answering what it has
     accepted; a second signal stops at once.
     """
-    from ..engines.engine import DepthEngine
     from ..unity_bridge.serving.access import bind_address, unencrypted_warning
     from ..unity_bridge.serving.metrics import MetricsAddress, MetricsServer, ServerMetrics
     from ..unity_bridge.serving.payloads import ServerLimits
@@ -67,7 +68,7 @@ def command(
         warnings.append(metrics_at.warning())
     numbers = ServerMetrics() if metrics_at is not None else None
     limits = ServerLimits.for_pixels(max_megapixels * 1_000_000)
-    with DepthEngine.open(model, device=device) as engine, ExitStack() as metrics_server:
+    with open_engine(model, options) as engine, ExitStack() as metrics_server:
         engine.warm_up(batches=batch_delay_ms > 0)  # a model that cannot run is told now, and the first frame waits no longer than the others
         server = BridgeServer(
             engine, bind, max_in_flight=max_in_flight, batch_delay_ms=batch_delay_ms, limits=limits, access=access, observer=numbers
@@ -78,7 +79,7 @@ def command(
             lines.insert(0, f"metrics at {metrics_server.enter_context(MetricsServer(numbers, metrics_at)).url}")
         server.start()
         stopped = _stop_on_signal()
-        _say(f"serving {engine.model_id} ({engine.info.device}) at {server.endpoint}; Ctrl-C stops it.")
+        _say(f"serving {engine.model_id} ({engine.info.runtime}, {engine.info.device}, {engine.info.precision}) at {server.endpoint}; Ctrl-C stops it.")
         for line in filter(None, lines):
             _say(line)
         _serve(server, stopped)
