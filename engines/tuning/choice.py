@@ -35,8 +35,10 @@ PICTURE_SIZE = (1920, 1080)
 
 # A quick model is told apart in this time; a slow one takes its three rounds.
 _EFFORT = Effort(budget_s=0.4)
-# One that takes this many times as long as another is no candidate any more: a large model's runs take seconds, and its memory is wanted.
+# One that takes this many times as long as another is no candidate any more, where its runs are long: they cost seconds, and memory. Of short
+# ones the first two tell little.
 _HOPELESS = 2.0
+_LONG_MS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ def disagreeing(trials: dict[Target, Trial]) -> dict[Target, str]:
 def _drop_hopeless(found: _Field) -> None:
     best = min(trial.quick_ms for trial in found.open.values())
     for target, trial in list(found.open.items()):
-        if trial.quick_ms > _HOPELESS * best:
+        if trial.quick_ms > max(_HOPELESS * best, _LONG_MS):
             timing = Timing(str(target), trial.first_ms, trial.quick_ms, 0.0, 1)
             found.beaten.append(MeasuredTarget(target, timing))
             found.drop(target)

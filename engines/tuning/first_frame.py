@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,21 +38,24 @@ def first_frame(
     task = {"model": model, "words": words, "size": size, "threads": threads, "models_dir": None if models_dir is None else str(models_dir)}
     started = time.perf_counter()
     command = [sys.executable, "-m", __name__, json.dumps(task)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        seconds = time.perf_counter() - started
-        try:
-            rest, errors = process.communicate(timeout=_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return FirstFrame(None, None, None, f"nothing came within {_TIMEOUT_S:.0f} s")
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0 or not first:
-        lines = errors.strip().splitlines()
-        return FirstFrame(None, None, None, lines[-1] if lines else f"it ended with status {process.returncode}")
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8") as process:
+            assert process.stdout is not None
+            patience = threading.Timer(_TIMEOUT_S, process.kill)
+            patience.start()
+            try:
+                first = process.stdout.readline()
+                seconds = time.perf_counter() - started
+                rest = process.stdout.read()
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                patience.cancel()
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+    if process.returncode != 0 or not rest:
+        return FirstFrame(None, None, None, said[-1] if said else f"it ended with status {process.returncode}")
     return FirstFrame(seconds, json.loads(first)["open_s"], json.loads(rest)["memory_mb"])
 
 
