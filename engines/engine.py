@@ -17,6 +17,7 @@ from .buffers import BufferPool
 from .camera import CameraIntrinsics, CameraSource
 from .cancel import CancelToken, call_stoppable
 from .depth_map import DepthKind, DepthMap, StageTimes
+from .device_path.way import DeviceWay
 from .errors import CameraError
 from .images import DecodedImage
 from .interpret import interpret
@@ -31,6 +32,7 @@ from .runtimes.runtime import Runtime
 from .runtimes.targets import AUTO, Precision, Target, Wish
 
 Picture = npt.NDArray[np.uint8] | DecodedImage
+_Job = tuple[npt.NDArray[np.uint8], CameraIntrinsics | None, CameraSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,19 @@ class DepthEngine:
     """A model on a runtime. Use it as a context manager, or call :meth:`close`."""
 
     def __init__(
-        self, runtime: Runtime, recognised: Recognised, path: Path, policy: InputPolicy | None = None, notes: Sequence[str] = ()
-    ) -> None:
-        """``notes``: sentences about the opening, for :attr:`info`."""
+        self, runtime: Runtime, recognised: Recognised, path: Path, policy: InputPolicy | None = None, notes: Sequence[str] = (),
+        *, pool: BufferPool | None = None,
+    ) -> None:  # fmt: skip
+        """``notes``: sentences about the opening, for :attr:`info`. ``pool``: where its maps' memory comes from, its own by default."""
         self._runtime = runtime
         self._spec = recognised.spec
         self._evidence = recognised.evidence
         self._path = path
         self._policy = policy or recognised.spec.input
         self._opening_notes = (*recognised.notes, *notes, *runtime.notes)
-        self._pool = BufferPool()
+        self._pool = pool or BufferPool()
         self._network = Network(runtime, recognised.signature, self._spec, path, self._policy, self._pool)
+        self._device = DeviceWay.beside(runtime, recognised, self._policy, self._network, self._pool)
 
     @classmethod
     def open(
@@ -137,11 +141,13 @@ class DepthEngine:
             precision=self._runtime.precision,
             input_policy=self._policy,
             fixed_size=self._network.fixed_size,
-            notes=tuple(dict.fromkeys((*self._opening_notes, *self._network.notes))),
+            notes=tuple(dict.fromkeys((*self._opening_notes, *self._network.notes, *(self._device.notes if self._device else ())))),
         )
 
     def close(self) -> None:
         """Frees the model; calling it twice does nothing."""
+        if self._device is not None:
+            self._device.close()
         self._runtime.close()
         self._network.close()
         self._pool.close()
@@ -182,7 +188,14 @@ class DepthEngine:
         pixels, camera, camera_source = _checked(image, camera, camera_source)
 
         def work() -> DepthMap:
-            return self._finish(self._network.infer(pixels, cancel), camera, camera_source, resolution, cancel)
+            device = self._device if resolution == "image" else None
+            done = device.estimate([pixels], [camera], [camera_source], cancel) if device is not None else None
+            if done is not None:
+                return done[0]
+            result = self._finish(self._network.infer(pixels, cancel), camera, camera_source, resolution, cancel)
+            if device is not None:
+                device.learn([pixels], [camera], [result])
+            return result
 
         return work() if cancel is None else call_stoppable(work, cancel)
 
@@ -212,14 +225,28 @@ class DepthEngine:
         def work() -> list[DepthMap]:
             found: dict[int, DepthMap] = {}
             for places in same_size.values():
-                answers = self._network.infer_batch([jobs[place][0] for place in places], cancel)
-                for place, answer in zip(places, answers, strict=True):
-                    found[place] = self._finish(answer, jobs[place][1], jobs[place][2], "image", cancel)
+                results = self._estimate_alike([jobs[place] for place in places], cancel)
+                found.update(zip(places, results, strict=True))
             return [found[place] for place in range(len(jobs))]
 
         return work() if cancel is None else call_stoppable(work, cancel)
 
     # ---- inside -------------------------------------------------------------------------------------------------
+
+    def _estimate_alike(self, jobs: Sequence[_Job], cancel: CancelToken | None) -> list[DepthMap]:
+        """Pictures of one size, as many a run as the graph takes."""
+        results: list[DepthMap] = []
+        while len(results) < len(jobs):
+            height, width = jobs[0][0].shape[:2]
+            pictures, cameras, sources = zip(*jobs[len(results) : len(results) + self.batch_limit(width, height)], strict=True)
+            done = self._device.estimate(pictures, cameras, sources, cancel) if self._device is not None else None
+            if done is None:
+                answers = zip(self._network.infer_batch(pictures, cancel), cameras, sources, strict=True)
+                done = [self._finish(answer, camera, source, "image", cancel) for answer, camera, source in answers]
+                if self._device is not None and len(pictures) <= self.batch_limit(width, height):
+                    self._device.learn(pictures, cameras, done)
+            results += done
+        return results
 
     def _finish(
         self,
@@ -256,9 +283,7 @@ def _open_best(
     return choice.runtime, choice.notes
 
 
-def _checked(
-    image: Picture, camera: CameraIntrinsics | None, source: CameraSource
-) -> tuple[npt.NDArray[np.uint8], CameraIntrinsics | None, CameraSource]:
+def _checked(image: Picture, camera: CameraIntrinsics | None, source: CameraSource) -> _Job:
     """The pixels of a picture, and the camera that counts for it: the one given, else its file's."""
     if camera is None and isinstance(image, DecodedImage) and image.exif_camera is not None:
         camera, source = image.exif_camera, CameraSource.EXIF

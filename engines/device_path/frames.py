@@ -7,7 +7,7 @@ import itertools
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..buffers import BufferPool
 from ..cancel import CancelToken
 from ..errors import ModelError, RuntimeUnavailableError
 from ..model_spec import InputPolicy, ModelSpec
 from ..preprocess import plan_input
+from ..runtimes.onnx_runtime import OnnxRuntime
 from ..signature import Signature
 from .graphs import AfterForm, BeforeForm, after, before
 from .lanes import Lanes
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 _Pixels = npt.NDArray[np.uint8]
 
-UNTRIED = "The device path (CUDA graphs, pinned uploads, overlapping copies) was never executed on a GPU where this was built."
 FRAMES_AT_ONCE = 3
 """One that goes up, one in the model, one that comes down."""
 _ROUTES_KEPT = 4
@@ -52,6 +53,11 @@ class DeviceRuntime(Protocol):
         """The open session. Raises ``ModelError`` once it is closed."""
         ...
 
+    @property
+    def cuda_graph(self) -> bool:
+        """Whether runs of others on it may be captured as CUDA graphs."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
@@ -67,10 +73,13 @@ class DeviceFrames:
     Safe for several threads: pictures that arrive together overlap, three at a time.
     """
 
-    def __init__(self, runtime: DeviceRuntime, signature: Signature, spec: ModelSpec, policy: InputPolicy, *, cuda_graph: bool = False) -> None:
+    def __init__(
+        self, runtime: DeviceRuntime, signature: Signature, spec: ModelSpec, policy: InputPolicy, pool: BufferPool | None = None
+    ) -> None:
         self._runtime, self._signature, self._spec, self._policy = runtime, signature, spec, policy
+        self._pool = BufferPool() if pool is None else pool
         self._place = Place.of(runtime.device)
-        self._graph_ids: Iterator[int] = itertools.count(1) if cuda_graph else itertools.repeat(NO_GRAPH)
+        self._graph_ids = itertools.count(1)
         self._lanes: Lanes[list[FinishedFrame]] = Lanes(("upload", "model", "download"))
         self._small: dict[BeforeForm | AfterForm, onnxruntime.InferenceSession] = {}
         self._kept: OrderedDict[tuple[int, int, int], _Kept] = OrderedDict()
@@ -100,13 +109,16 @@ class DeviceFrames:
         ordinary path gave for ``pictures`` with ``factors``. ``fixed_size`` is what that found of the graph. Whether the size is known now."""
         height, width = pictures[0].shape[:2]
         size = (width, height, len(pictures))
-        try:
-            kept = self._lanes.call(1, lambda: self._make_ready(width, height, len(pictures), fixed_size))
-            found = self._submit(kept, pictures, factors, None).result()
-            for frame, reference in zip(found, references, strict=True):
-                _check_same(frame, reference)
-        except (NotOnDeviceError, RuntimeError, RuntimeUnavailableError) as error:
-            self.notes[f"Frames are prepared on the CPU: {error}."] = None
+        kept, why = None, ""
+        # A graph that cannot be captured, or comes out otherwise when it is replayed, still runs one operation after the other.
+        for captured in (True, False) if self._runtime.cuda_graph else (False,):
+            try:
+                kept = self._try(pictures, factors, references, fixed_size, captured)
+                break
+            except (NotOnDeviceError, RuntimeError, RuntimeUnavailableError) as error:
+                why = str(error).rstrip(".")
+                self.notes[f"Not captured as a CUDA graph: {why}." if captured else f"Frames are prepared on the CPU: {why}."] = None
+        if kept is None:
             with self._lock:
                 self._refused.add(size)
             return False
@@ -145,12 +157,29 @@ class DeviceFrames:
 
     # ---- inside -------------------------------------------------------------------------------------------------
 
-    def _make_ready(self, width: int, height: int, count: int, fixed_size: tuple[int | None, int | None]) -> _Kept:
+    def _try(
+        self,
+        pictures: Sequence[_Pixels],
+        factors: Sequence[float],
+        references: Sequence[npt.NDArray[np.float32]],
+        fixed_size: tuple[int | None, int | None],
+        captured: bool,
+    ) -> _Kept:
+        height, width = pictures[0].shape[:2]
+        # In the model's own thread: what its library keeps for a thread is made once.
+        kept = self._lanes.call(1, lambda: self._make_ready(width, height, len(pictures), fixed_size, captured))
+        for _ in range(2 * FRAMES_AT_ONCE if captured else 1):  # every slot captures at first, and replays then
+            found = self._submit(kept, pictures, factors, None).result()
+            for frame, reference in zip(found, references, strict=True):
+                _check_same(frame, reference)
+        return kept
+
+    def _make_ready(self, width: int, height: int, count: int, fixed_size: tuple[int | None, int | None], captured: bool) -> _Kept:
         plan = plan_input(width, height, self._policy, fixed_size)
         route = Route(self._runtime.session, self._signature, self._spec, self._policy, plan, count, self._place, self._session_for)
         free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for _ in range(FRAMES_AT_ONCE):
-            free.put(Slot(route, next(self._graph_ids)))
+            free.put(Slot(route, next(self._graph_ids) if captured else NO_GRAPH, self._pool))
         return _Kept(free)
 
     def _session_for(self, form: BeforeForm | AfterForm) -> onnxruntime.InferenceSession:
@@ -184,15 +213,14 @@ class DeviceFrames:
 
 
 def device_frames(
-    runtime: object, signature: Signature, spec: ModelSpec, policy: InputPolicy, *, cuda_graph: bool = False
+    runtime: object, signature: Signature, spec: ModelSpec, policy: InputPolicy, pool: BufferPool
 ) -> DeviceFrames | None:
     """The device path of a model that ONNX Runtime runs on an NVIDIA GPU; None for every other runtime: the ordinary path is theirs."""
-    device, session = getattr(runtime, "device", "cpu"), getattr(type(runtime), "session", None)
-    if session is None or not str(device).startswith("cuda"):
+    if not isinstance(runtime, OnnxRuntime) or not runtime.device.startswith("cuda"):
         return None
     if spec.canonical_focal_px is not None and signature.intrinsics is not None:
         return None  # the factor would depend on the model's own answer
-    return DeviceFrames(runtime, signature, spec, policy, cuda_graph=cuda_graph)  # type: ignore[arg-type]
+    return DeviceFrames(runtime, signature, spec, policy, pool)
 
 
 def _check(cancel: CancelToken | None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..buffers import BufferPool
 from ..cancel import CancelToken
 from ..preprocess import InputPlan
 from .pinned import pin
@@ -45,8 +46,8 @@ class Slot:
     """Buffers for ``route.count`` pictures of one size. Its three methods run in this order, each in its own thread; a slot holds one batch
     at a time."""
 
-    def __init__(self, route: Route, graph_id: int) -> None:
-        self._route, self._graph_id = route, graph_id
+    def __init__(self, route: Route, graph_id: int, pool: BufferPool) -> None:
+        self._route, self._graph_id, self._pool = route, graph_id, pool
         place, plan, count = route.place, route.plan, route.count
         width, height = plan.source
         self._host = np.empty((count, height, width, 3), np.uint8)
@@ -99,11 +100,12 @@ class Slot:
         route = self._route
         width, height = route.plan.source
         shape = (route.count, height, width)
-        floats = {name: np.empty(shape, np.float32) for name in route.float_outputs}
-        valid = np.empty(shape, np.uint8)
+        floats = {name: self._pool.take(shape, np.float32) for name in route.float_outputs}
+        valid = self._pool.take(shape, np.bool_)
         arrays: dict[str, npt.NDArray[Any]] = {**floats, "valid": valid}
         for name, array in arrays.items():
-            self._after.bind_output(name, "cpu", 0, array.dtype.type, list(shape), array.ctypes.data)
+            kind = np.uint8 if array.dtype == np.bool_ else array.dtype.type
+            self._after.bind_output(name, "cpu", 0, kind, list(shape), array.ctypes.data)
         run_bound(route.after, self._after)
         facts = {role: self._raw[name].numpy() for role, name in route.facts.items()}
         took = (time.perf_counter() - started) * 1e3
@@ -113,7 +115,7 @@ class Slot:
             return FinishedFrame(
                 plan=route.plan,
                 values=floats["values"][place],
-                valid=valid[place].view(np.bool_),
+                valid=valid[place],
                 sky=floats["full_sky"][place] if "full_sky" in floats else None,
                 confidence=floats["full_confidence"][place] if "full_confidence" in floats else None,
                 intrinsics=matrices.get("intrinsics"),
