@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO on the processor: BF16 where it has that, twice as fast as FP32 then, and FP32 everywhere."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cancel import CancelToken
+from ..errors import ModelError, RuntimeUnavailableError
+from .targets import Precision, RuntimeName, Target
+
+if TYPE_CHECKING:
+    from ..prepared.engine_cache import EngineCache
+
+Progress = Callable[[str], None]
+
+ABSENT = "openvino is not there: install Depthbridge with its `openvino` extra, or use --runtime onnxruntime."
+
+# What is not quantised of an INT8 graph stays in FP32, as in the runtime its loss is measured with.
+_HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16", Precision.INT8: "f32"}
+_BLOB = "compiled.blob"
+_UNFOLDED = "DisableConstantFolding_0"
+
+
+class OpenVinoRuntime:
+    """A compiled model for ``target``, whose device is ``cpu``. ``threads``: CPU threads, None lets it choose.
+
+    What was compiled is kept in ``cache``, from where it opens three times as fast; ``progress`` is told when something is compiled. Shapes
+    stay as dynamic as the file declares them: fixed ones measured no faster. Raises :class:`RuntimeUnavailableError` when openvino, or the
+    target's precision, is not there, :class:`ModelError` when the file cannot be loaded, and ``CancelledError`` before or after compiling,
+    never during it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        target: Target,
+        *,
+        threads: int | None = None,
+        cache: EngineCache | None = None,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        openvino = _import_openvino()
+        version = openvino.__version__.partition("-")[0]
+        core = openvino.Core()
+        _check_target(target, core)
+        self._target = target
+        self._name = f"{RuntimeName.OPENVINO} {version}"
+        self._running = threading.Lock()
+        try:
+            opening = _Opening(openvino, core, path, _properties(target, threads))
+            self._opened: _Opened | None = opening.open(self._name, target, cache, progress, cancel)
+        except RuntimeError as error:  # openvino's exceptions are plain ones
+            raise ModelError(f"{path.name} cannot be loaded by {self._name}: {telling_line(error)}") from error
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def device(self) -> str:
+        return self._target.device
+
+    @property
+    def precision(self) -> Precision:
+        return self._target.precision
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+    def run(
+        self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
+    ) -> list[npt.NDArray[np.generic]]:
+        """As :class:`~.runtime.Runtime` says. The outputs are openvino's own buffers. A cancel ends it after the operation at work."""
+        with self._running:
+            if cancel is not None:
+                cancel.check()  # a run that was given up may have been waited for
+            opened = self._opened  # held to the end of the run, whoever closes the engine meanwhile
+            if opened is None:
+                raise ModelError("The engine is closed; open it again.")
+            try:
+                with nullcontext() if cancel is None else cancel.on_cancel(opened.request.cancel):
+                    found = opened.request.infer(feeds, share_inputs=True, share_outputs=True)
+                    return [found[opened.places[name]] for name in outputs]
+            except (RuntimeError, TypeError, ValueError, KeyError) as error:
+                if cancel is not None:
+                    cancel.check()
+                raise RuntimeError(telling_line(error)) from error
+
+    def close(self) -> None:
+        self._opened = None
+
+
+def cpu_has_bf16() -> bool:
+    """Whether openvino would compute in BF16 on this processor. Loads the library. Raises :class:`RuntimeUnavailableError`."""
+    return _has_bf16(_import_openvino().Core())
+
+
+def telling_line(error: Exception) -> str:
+    """The line of an error of openvino that says something: above it stand the places in its source that the error came through."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+    told = [line for line in lines if not line.startswith(("Exception from ", "Check '"))]
+    return (told or lines or [type(error).__name__])[-1]
+
+
+# ---- opening ------------------------------------------------------------------------------------------------------------
+
+
+class _Opened:
+    """A request to run with. ``places``: of the outputs, by name. ``memory`` is what the model was loaded from: openvino reads its weights
+    there and keeps no hold of it, so that it must outlive the request."""
+
+    def __init__(self, compiled: Any, memory: npt.NDArray[np.uint8] | None) -> None:
+        self.request = compiled.create_infer_request()
+        self.places = {name: place for place, output in enumerate(compiled.outputs) for name in output.get_names()}
+        self._memory = memory
+
+    def __del__(self) -> None:
+        self.request = None  # before the memory goes
+
+
+class _Opening:
+    """A model on its way to be compiled."""
+
+    def __init__(self, openvino: Any, core: Any, path: Path, properties: dict[str, str]) -> None:
+        self._openvino = openvino
+        self._core = core
+        self._path = path
+        self._properties = properties
+
+    def open(
+        self, runtime: str, target: Target, cache: EngineCache | None, progress: Progress | None, cancel: CancelToken | None
+    ) -> _Opened:
+        """From the cache where it is kept there; compiled and kept where not."""
+        if cache is None:
+            return _Opened(self._compile(), None)
+        from ..prepared.engine_cache import EngineKey, model_sha256
+        from ..tuning.machine import processor_name
+
+        key = EngineKey(model_sha256(self._path, cache), self._path.name, runtime, processor_name(), target.precision, "as exported")
+        fresh: list[Any] = []
+
+        def build(folder: Path) -> None:
+            fresh.append(self._compile())
+            blob = io.BytesIO()
+            fresh[-1].export_model(blob)
+            (folder / _BLOB).write_bytes(blob.getbuffer())
+
+        folder = cache.obtain(key, build, progress=progress, cancel=cancel)
+        if not fresh:
+            try:
+                return self._load(folder / _BLOB)
+            except (RuntimeError, OSError, ValueError):  # refused: made anew
+                cache.discard(key)
+                cache.obtain(key, build, progress=progress, cancel=cancel)
+        return _Opened(fresh[-1] if fresh else self._compile(), None)
+
+    def _compile(self) -> Any:
+        model = self._core.read_model(self._path)
+        for operation in model.get_ops():
+            # Position tables are resized by a reference implementation when constants are folded, 15 s of the 16 that DA2-small took to
+            # compile. A mark that no version documents keeps it away; the processor's own kernel then does it, once. Where the mark means
+            # nothing, compiling takes its time and gives the same.
+            if operation.get_type_name() == "Interpolate":
+                operation.get_rt_info()[_UNFOLDED] = ""
+        return self._core.compile_model(model, "CPU", self._properties)
+
+    def _load(self, blob: Path) -> _Opened:
+        # Copy on write, for openvino takes no array that it might not write to.
+        memory = np.memmap(blob, np.uint8, mode="c")
+        compiled = self._core.import_model(self._openvino.Tensor(memory, shared_memory=True), "CPU", self._properties)
+        return _Opened(compiled, memory)
+
+
+def _import_openvino() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise RuntimeUnavailableError(ABSENT) from error
+    return openvino
+
+
+def _check_target(target: Target, core: Any) -> None:
+    if target.device != "cpu":
+        raise RuntimeUnavailableError(f"OpenVINO runs models on the processor here, not on {target.device}; use --device cpu.")
+    if target.precision not in _HINTS:
+        raise RuntimeUnavailableError(f"OpenVINO computes in {', '.join(_HINTS)} on the processor, not in {target.precision}; use one of these.")
+    if target.precision is Precision.BF16 and not _has_bf16(core):
+        raise RuntimeUnavailableError("This processor does not compute in bf16; use --precision fp32.")
+
+
+def _has_bf16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _properties(target: Target, threads: int | None) -> dict[str, str]:
+    found = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": _HINTS[target.precision],
+        # Two engines pinned to the same cores wait for each other; one alone is as fast without.
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    if threads is not None:
+        found["INFERENCE_NUM_THREADS"] = str(threads)
+    return found
