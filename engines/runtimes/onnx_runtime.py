@@ -112,6 +112,11 @@ class OnnxRuntime:
             raise ModelError("The engine is closed; open it again.")
         return self._session
 
+    @property
+    def cuda_graph(self) -> bool:
+        """Whether runs on :attr:`session` may be captured."""
+        return self._cuda_graph
+
     def run(
         self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
     ) -> list[npt.NDArray[np.generic]]:
@@ -142,7 +147,7 @@ class OnnxRuntime:
         bound = self._bound.get(key)
         if bound is not None:
             self._bound.move_to_end(key)
-            return [answer.copy() for answer in bound.run(feeds, options)]
+            return bound.run(feeds, options)
         answers = [np.asarray(value) for value in session.run(list(outputs), feeds, options)]
         if self._target.device_kind in ("cpu", "cuda"):
             self._bound[key] = BoundRun(session, outputs, answers, self._target.device_kind, self._target.device_index)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ..cancel import CancelToken
 from ..errors import RuntimeUnavailableError
 from .hardware import gpus, processor_has_bf16
-from .onnx_runtime import ABSENT, OnnxRuntime, device_words, import_onnxruntime
+from .onnx_runtime import ABSENT, device_words, import_onnxruntime
+from .preparation import Means, graph_for, open_onnxruntime
 from .runtime import Runtime
 from .targets import Precision, RuntimeName, Target, Wish
 
@@ -184,8 +185,11 @@ def open_target(
     ``threads``: of the CPU. ``progress`` is told what takes its time. Raises :class:`RuntimeUnavailableError`, :class:`ModelError`, and
     ``CancelledError`` when ``cancel`` was called while something was prepared.
     """
+    if cancel is not None:
+        cancel.check()
+    means = Means(cache, progress, cancel)
     if target.runtime is RuntimeName.OPENVINO:
         from .openvino_runtime import OpenVinoRuntime
 
-        return OpenVinoRuntime(path, target, threads=threads, cache=cache, progress=progress, cancel=cancel)
-    return OnnxRuntime(path, target, threads=threads)
+        return OpenVinoRuntime(graph_for(path, target, means), target, threads=threads, cache=cache, progress=progress, cancel=cancel)
+    return open_onnxruntime(graph_for(path, target, means), target, threads, means)
