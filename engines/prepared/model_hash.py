@@ -24,9 +24,8 @@ _YOUNG_NS = 3 * 10**9
 def remembered_sha256(path: Path, note: Path | None) -> str:
     """What :func:`~.engine_cache.model_sha256` returns; the file ``note`` remembers it."""
     path = path.absolute()
-    known = {} if note is None else _read(note)
-    remembered = known.get(str(path))
-    if remembered is not None and _stamps(path.parent, [str(item[0]) for item in remembered["files"]]) == remembered["files"]:
+    remembered = None if note is None else _read(note).get(str(path))
+    if remembered is not None and not remembered["young"] and _is_unchanged(path, remembered):
         return str(remembered["sha256"])
     names = [path.name, *_external(path)]
     before = _stamps(path.parent, names)
@@ -35,19 +34,24 @@ def remembered_sha256(path: Path, note: Path | None) -> str:
     except OSError as error:
         raise ModelError(f"The model {path} cannot be read ({error.strerror}).") from error
     digest = parts[path.name] if len(parts) == 1 else hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    if note is not None and before is not None and time.time_ns() - max(max(item[2:]) for item in before) > _YOUNG_NS:
-        _remember(note, path, {"files": before, "sha256": digest})
+    if note is not None and before is not None:
+        young = time.time_ns() - max(max(stamp[2:]) for stamp in before) < _YOUNG_NS
+        _remember(note, path, {"files": before, "sha256": digest, "young": young})
     return digest
 
 
-def known_models(note: Path) -> dict[str, list[Path]]:
-    """Hash -> the files that the file ``note`` says have it, and that have not changed since."""
-    found: dict[str, list[Path]] = {}
-    for name, facts in _read(note).items():
-        path = Path(name)
-        if _stamps(path.parent, [str(item[0]) for item in facts["files"]]) == facts["files"]:
-            found.setdefault(facts["sha256"], []).append(path)
+def hashes_of_models_there(note: Path) -> set[str]:
+    """The hashes of all models ever hashed whose files are still there, as these are now."""
+    found: set[str] = set()
+    for name in _read(note):
+        if Path(name).is_file():
+            with suppress(ModelError):
+                found.add(remembered_sha256(Path(name), note))
     return found
+
+
+def _is_unchanged(path: Path, facts: dict[str, Any]) -> bool:
+    return _stamps(path.parent, [str(item[0]) for item in facts["files"]]) == facts["files"]
 
 
 def _external(path: Path) -> tuple[str, ...]:
@@ -73,7 +77,9 @@ def _stamps(folder: Path, names: Sequence[str]) -> list[list[Any]] | None:
 def _read(note: Path) -> dict[str, dict[str, Any]]:
     try:
         data = json.loads(note.read_text(encoding="utf-8"))
-        items = {str(name): {"files": facts["files"], "sha256": str(facts["sha256"])} for name, facts in data.items()}
+        items = {
+            str(name): {"files": facts["files"], "sha256": str(facts["sha256"]), "young": bool(facts["young"])} for name, facts in data.items()
+        }
         return {name: facts for name, facts in items.items() if facts["files"] and all(len(item) == 4 for item in facts["files"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
