@@ -22,8 +22,8 @@ from ..runtimes.targets import Precision, Target
 from .choice_notes import ChoiceKey, ChoiceNote, FailedTarget, MeasuredTarget, find_note, keep_note, ranked
 from .libraries import library_versions
 from .machine import this_processor
-from .timing import Effort, Side, Timing, first_line, measure
-from .trial import Trial, TrialError
+from .timing import Effort, Side, first_line, measure
+from .trial import Trial, TrialError, trial_picture
 
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
@@ -33,8 +33,11 @@ Progress = Callable[[str], None]
 PICTURE_SIZE = (1920, 1080)
 """Width and height of the picture whose network input is measured, where none is named: most frames are 16:9."""
 
-# A quick model is told apart in this time; a slow one takes its three rounds.
-_EFFORT = Effort(budget_s=0.4)
+# A quick model should have its first depth soon; a slow one takes its time anyway.
+_QUICK = Effort(budget_s=0.4, least_rounds=6, turn_s=0.02)
+_SLOW = Effort(budget_s=2.0)
+# What did not settle in that time is measured again when the model is next opened, for longer each time, and then believed.
+_TRIES = 3
 # One that takes this many times as long as another is no candidate any more, where its runs are long: they cost seconds, and memory. Of short
 # ones the first two tell little.
 _HOPELESS = 2.0
@@ -82,11 +85,11 @@ class _Asked:
 
 
 @dataclass(slots=True)
-class _Field:
-    """The candidates while they are compared: opened and tried, or failed."""
+class _Compared:
+    """The candidates while they are compared: opened and tried, measured, or failed. One that is measured and not open was given up."""
 
     open: dict[Target, Trial] = field(default_factory=dict)
-    beaten: list[MeasuredTarget] = field(default_factory=list)
+    measured: list[MeasuredTarget] = field(default_factory=list)
     failed: list[FailedTarget] = field(default_factory=list)
 
     def drop(self, target: Target) -> None:
@@ -112,9 +115,10 @@ def choose(
 ) -> Choice:
     """The fastest of ``candidates`` for the model at ``path``, opened.
 
-    ``size``: width and height of the pictures to come (16:9 where None). One candidate is opened and nothing measured; with several, what
-    was measured before under the same circumstances counts, unless ``again``. Without a cache there is nothing to remember with, and a
-    measurement each time would cost more than it brings: the first candidate that works is taken, for they come best guess first.
+    ``size``: width and height of the pictures to come (16:9 where None). One candidate is opened and nothing measured. With several, what
+    was measured before under the same circumstances counts, unless ``again``, or it was too close to call in the noise of the moment: then it
+    is measured a few times more. Without a cache there is nothing to remember with, and a measurement each time would cost more than it
+    brings: the first candidate that works is taken, for they come best guess first.
 
     A candidate that does not open or run, or whose depth is not that of an exact one, is passed over. Raises what the last one raised when
     none is left, :class:`ModelError` for a file that is no depth model, and ``CancelledError`` once ``cancel`` was called.
@@ -128,10 +132,11 @@ def choose(
         why = "it is the best guess: nothing is measured where there is no cache folder to remember it in"
         return _first_that_opens(asked, candidates, why)
     key = choice_key(asked.path, candidates, asked.recognised, asked.policy, asked.size, threads, cache)
-    note = None if again else find_note(cache, key)
-    if note is not None:
+    note = find_note(cache, key)
+    if note is not None and not again and (note.settled or note.tries >= _TRIES):
         return _remembered(asked, note)
-    return _measure_and_keep(asked, candidates, key, cache)
+    tries = _TRIES - 1 if again else 0 if note is None else note.tries
+    return _measure_and_keep(asked, candidates, key, cache, tries)
 
 
 def choice_key(
@@ -187,37 +192,41 @@ def _first_that_opens(asked: _Asked, order: Sequence[Target], why: str) -> Choic
 # ---- measured -----------------------------------------------------------------------------------------------------------
 
 
-def _measure_and_keep(asked: _Asked, candidates: Sequence[Target], key: ChoiceKey, cache: EngineCache) -> Choice:
+def _measure_and_keep(asked: _Asked, candidates: Sequence[Target], key: ChoiceKey, cache: EngineCache, tries: int) -> Choice:
+    """``tries``: how often that was done in vain."""
     asked.say(f"Measuring which runtime is fastest for {asked.path.name} here; this happens once.")
-    field_ = _Field()
+    compared = _Compared()
     try:
-        _try_all(asked, candidates, field_)
-        measured = ranked([*_measure(asked, field_), *field_.beaten])
+        _try_all(asked, candidates, compared)
+        settled = _measure(asked, compared, tries)
+        measured = ranked(compared.measured)
         best = measured[0].target
-        trial = field_.open.pop(best)
+        # One that was given up can only win when the others failed after that.
+        runtime = compared.open.pop(best).runtime if best in compared.open else asked.open(best)
     finally:
-        field_.close()
+        compared.close()
     try:
-        note = ChoiceNote(key, asked.path.name, tuple(measured), tuple(field_.failed), time.time())
-        notes = [_passed_over(asked, each) for each in field_.failed]
+        note = ChoiceNote(key, asked.path.name, tuple(measured), tuple(compared.failed), time.time(), tries + 1, settled)
+        notes = [_passed_over(asked, each) for each in compared.failed]
         try:
             keep_note(cache, note)
         except OutputError as error:
             notes.append(f"{str(error).rstrip('.')}; which runtime is fastest is measured anew each time.")
     except BaseException:
-        trial.runtime.close()
+        runtime.close()
         raise
-    return Choice(best, trial.runtime, f"Measured just now: {_told(measured)}.", note.measured, note.failed, tuple(notes))
+    return Choice(best, runtime, f"Measured just now: {_told(measured)}.", note.measured, note.failed, tuple(notes))
 
 
-def _try_all(asked: _Asked, candidates: Sequence[Target], found: _Field) -> None:
+def _try_all(asked: _Asked, candidates: Sequence[Target], found: _Compared) -> None:
     """Opens each candidate and runs it twice; the order they come in decides about memory and time only."""
+    picture = trial_picture(asked.size, asked.policy, asked.recognised.signature)
     last: Exception | None = None
     for target in candidates:
         runtime: Runtime | None = None
         try:
             runtime = asked.open(target)
-            trial = Trial(runtime, asked.recognised, asked.path, asked.policy, asked.size, asked.cancel)
+            trial = Trial(runtime, asked.recognised, asked.path, asked.policy, picture, asked.cancel)
         except CancelledError:
             _close(runtime)
             raise
@@ -231,7 +240,7 @@ def _try_all(asked: _Asked, candidates: Sequence[Target], found: _Field) -> None
     if not found.open:
         assert last is not None
         raise last if isinstance(last, DepthbridgeError) else RuntimeUnavailableError(first_line(last))
-    for target, reason in disagreeing({target: trial for target, trial in found.open.items()}).items():
+    for target, reason in disagreeing(found.open).items():
         found.drop(target)
         found.failed.append(FailedTarget(target, reason))
 
@@ -251,32 +260,34 @@ def disagreeing(trials: dict[Target, Trial]) -> dict[Target, str]:
     return found
 
 
-def _drop_hopeless(found: _Field) -> None:
+def _drop_hopeless(found: _Compared) -> None:
     best = min(trial.quick_ms for trial in found.open.values())
     for target, trial in list(found.open.items()):
         if trial.quick_ms > max(_HOPELESS * best, _LONG_MS):
-            timing = Timing(str(target), trial.first_ms, trial.quick_ms, 0.0, 1)
-            found.beaten.append(MeasuredTarget(target, timing))
+            found.measured.append(MeasuredTarget(target, trial.timing(str(target))))
             found.drop(target)
 
 
-def _measure(asked: _Asked, found: _Field) -> list[MeasuredTarget]:
+def _measure(asked: _Asked, found: _Compared, tries: int) -> bool:
+    """Times those that are open; whether the fastest is known then."""
     trials = list(found.open.items())
     if len(trials) == 1:
-        target, trial = trials[0]
-        return [MeasuredTarget(target, Timing(str(target), trial.first_ms, trial.quick_ms, 0.0, 1))]
-    result = measure([Side(str(target), trial.run) for target, trial in trials], _EFFORT, cancel=asked.cancel)
+        ((target, trial),) = trials
+        found.measured.append(MeasuredTarget(target, trial.timing(str(target))))
+        return True
+    effort = _SLOW if sum(trial.quick_ms for _, trial in trials) > _LONG_MS else _QUICK
+    effort = replace(effort, budget_s=effort.budget_s * 2**tries)
+    result = measure([Side(str(target), trial.run) for target, trial in trials], effort, cancel=asked.cancel)
     timings = {timing.name: timing for timing in result.timings}
-    measured: list[MeasuredTarget] = []
     for target, trial in trials:
         if str(target) in timings:
-            measured.append(MeasuredTarget(target, replace(timings[str(target)], first_ms=trial.first_ms)))
+            found.measured.append(MeasuredTarget(target, replace(timings[str(target)], first_ms=trial.first_ms)))
         else:
             found.drop(target)
             found.failed.append(FailedTarget(target, result.failed[str(target)]))
-    if not measured:
+    if not found.measured:
         raise RuntimeUnavailableError(f"Nothing can run {asked.path.name} here: {found.failed[-1].reason}")
-    return measured
+    return result.settled
 
 
 def _close(runtime: Runtime | None) -> None:

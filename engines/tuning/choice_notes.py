@@ -55,13 +55,16 @@ class FailedTarget:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceNote:
-    """A measurement. ``measured`` has the chosen one first, then the others from fast to slow; ``when`` is Unix time."""
+    """A measurement. ``measured`` has the chosen one first, then the others from fast to slow; ``when`` is Unix time. ``tries``: how many
+    measurements there were, of which this is the last; ``settled``: whether it told the fastest for sure."""
 
     key: ChoiceKey
     model: str
     measured: tuple[MeasuredTarget, ...]
     failed: tuple[FailedTarget, ...]
     when: float
+    tries: int = 1
+    settled: bool = True
 
     @property
     def day(self) -> str:
@@ -107,6 +110,8 @@ def _to_json(note: ChoiceNote) -> dict[str, Any]:
         "key": _key_facts(note.key),
         "model": note.model,
         "when": note.when,
+        "tries": note.tries,
+        "settled": note.settled,
         "measured": [{**_target_facts(each.target), **_timing_facts(each.timing)} for each in note.measured],
         "failed": [{**_target_facts(each.target), "reason": each.reason} for each in note.failed],
     }
@@ -117,7 +122,7 @@ def _from_json(facts: Any, key: ChoiceKey) -> ChoiceNote:
     failed = tuple(FailedTarget(_target(each), str(each["reason"])) for each in facts["failed"])
     if not measured or not {str(each.target) for each in measured} <= set(key.candidates):
         raise ValueError("it names none, or one that is no candidate")
-    return ChoiceNote(key, str(facts["model"]), measured, failed, _number(facts["when"]))
+    return ChoiceNote(key, str(facts["model"]), measured, failed, _number(facts["when"]), int(facts["tries"]), facts["settled"] is True)
 
 
 def _target_facts(target: Target) -> dict[str, str]:

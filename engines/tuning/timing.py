@@ -16,7 +16,8 @@ _MAD_TO_SIGMA = 1.4826
 _MEDIAN_TO_MEAN_ERROR = math.sqrt(math.pi / 2)
 """The standard error of a median is that of the mean times this, for normal noise (Kendall and Stuart, Advanced Theory of Statistics, 1)."""
 _SURE = 2.0
-"""Standard errors that two medians must be apart to be told apart."""
+"""Standard errors that two medians must be apart to be told apart; twice that while there are few rounds to tell the error from."""
+_FEW = 6
 _EQUAL = 0.01
 """Medians known to this fraction are known well enough."""
 
@@ -55,10 +56,12 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``timings`` in the order of the sides; ``failed``: name and reason of those that raised, which are in no timing."""
+    """``timings`` in the order of the sides; ``failed``: name and reason of those that raised, which are in no timing; ``settled``: whether the
+    fastest is known."""
 
     timings: tuple[Timing, ...]
     failed: dict[str, str]
+    settled: bool
 
 
 @dataclass(slots=True)
@@ -99,7 +102,8 @@ def measure(sides: Sequence[Side], effort: Effort, *, cancel: CancelToken | None
             _attempt(record, failed, cancel, partial(_turn, record, effort.turn_s))
         records = [record for record in records if record.side.name not in failed]
         done += 1
-    return Measured(tuple(record.timing() for record in records), failed)
+    sure = bool(records) and settled([record.turns_s for record in records])
+    return Measured(tuple(record.timing() for record in records), failed, sure)
 
 
 def settled(turns_s: Sequence[Sequence[float]]) -> bool:
@@ -109,7 +113,8 @@ def settled(turns_s: Sequence[Sequence[float]]) -> bool:
     if len(ranked) == 1:
         return best_error <= _EQUAL * best
     second, second_error = ranked[1]
-    apart = second - best > _SURE * math.hypot(best_error, second_error)
+    sure = _SURE if min(map(len, turns_s)) >= _FEW else 2 * _SURE
+    apart = second - best > sure * math.hypot(best_error, second_error)
     return apart or max(best_error, second_error) <= _EQUAL * best
 
 
