@@ -51,7 +51,8 @@ def hashes_of_models_there(note: Path) -> set[str]:
 
 
 def _is_unchanged(path: Path, facts: dict[str, Any]) -> bool:
-    return _stamps(path.parent, [str(item[0]) for item in facts["files"]]) == facts["files"]
+    files: list[list[Any]] = facts["files"]
+    return _stamps(path.parent, [str(item[0]) for item in files]) == files
 
 
 def _external(path: Path) -> tuple[str, ...]:
