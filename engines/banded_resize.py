@@ -48,7 +48,8 @@ def _area_taps(source: int, target: int) -> _Taps:
 
 def _cubic_taps(source: int, target: int) -> _Taps:
     """Cubic convolution with a = -0.75 on four pixels, edges repeated."""
-    centre = (np.arange(target) + 0.5) * (source / target) - 0.5
+    # OpenCV keeps places in single precision, which is some thousandths of a grey level off at the far end.
+    centre = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32).astype(np.float64)
     left = np.floor(centre)
     x = centre - left
     a = _CUBIC_A

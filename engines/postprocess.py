@@ -101,15 +101,27 @@ def to_source_size(values: FloatArray, plan: InputPlan, outside: float, pool: Bu
     if not cropped and values.shape == (height, width):
         return values
     result = _floats(pool, (height, width))
-    if cropped:
-        if values.shape != (plan.size[1], plan.size[0]):
-            values = cv2.resize(values, plan.size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-        # What was cut away is put back as copies of the edge, and then covered.
-        right, bottom = plan.resized[0] - plan.left - plan.size[0], plan.resized[1] - plan.top - plan.size[1]
-        values = cv2.copyMakeBorder(values, plan.top, bottom, plan.left, right, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-    cv2.resize(values, (width, height), dst=result, interpolation=cv2.INTER_LINEAR)
+    if cropped and values.shape != (plan.size[1], plan.size[0]):
+        _warp_window(values, plan, result)
+    else:
+        if cropped:
+            # What was cut away is put back as copies of the edge, and then covered.
+            right, bottom = plan.resized[0] - plan.left - plan.size[0], plan.resized[1] - plan.top - plan.size[1]
+            values = cv2.copyMakeBorder(values, plan.top, bottom, plan.left, right, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        cv2.resize(values, (width, height), dst=result, interpolation=cv2.INTER_LINEAR)
     set_outside(result, plan, outside)
     return result
+
+
+def _warp_window(values: FloatArray, plan: InputPlan, result: FloatArray) -> None:
+    """A layer of a size of its own that shows the window of a crop: slower than a resize, and in steps of 1/32 pixel."""
+    scales = [plan.resized[axis] / plan.source[axis] for axis in (0, 1)]
+    zooms = (values.shape[1] / plan.size[0], values.shape[0] / plan.size[1])
+    # A source pixel centre (u + .5) lies at (u + .5) * scale - start of the window, in the layer's pixels after the zoom.
+    shifts = [(0.5 * scales[axis] - (plan.left, plan.top)[axis]) * zooms[axis] - 0.5 for axis in (0, 1)]
+    matrix = np.array([[scales[0] * zooms[0], 0, shifts[0]], [0, scales[1] * zooms[1], shifts[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cv2.warpAffine(values, matrix, plan.source, dst=result, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def set_outside(layer: npt.NDArray[Any], plan: InputPlan, value: float) -> None:
