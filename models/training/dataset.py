@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training pictures on disk, and the frozen list of evaluation scenes.
 
-    python -m depthbridge.models.training.dataset pictures --first-seed 0 --count 5000 --out DIR
-    python -m depthbridge.models.training.dataset freeze
+    python -m depthbridge.models.training.dataset pictures --generator mix --first-seed 0 --count 5000 --out DIR
+    python -m depthbridge.models.training.dataset freeze --generator places
 
-Training seeds run from 0; evaluation seeds start at `EVALUATION_SEEDS`, so the two never meet. Targets are canonical:
+Two generators: `layouts`, the simpler one, and `places`; `mix` takes every fourth seed to the first. Training seeds run from 0;
+evaluation seeds start at `EVALUATION_SEEDS` (layouts) and `PLACE_SEEDS` (places), so that they never meet. Targets are canonical:
 `metres * 300 / f`, f the focal length in pixels of the network's input picture.
 """
 
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -24,12 +25,18 @@ import numpy.typing as npt
 
 from ...engines.recognise import CANONICAL_FOCAL_PX
 from .layouts import draw_scene
+from .places.description import Place, place_hash
+from .places.drawing import draw_place
+from .places.looks import photographs_at_hand
+from .places.rendering import render_place
 from .scenes import FloatArray, Scene, scene_hash
 from .shading import Picture, render
 
 EVALUATION_SEEDS = 10_000_000
 FROZEN_FOLDER = Path(__file__).parent / "frozen"
 GENERATOR_LIST = FROZEN_FOLDER / "generator_scenes.json"
+PLACE_SEEDS = 30_000_000
+PLACES_LIST = FROZEN_FOLDER / "places_scenes.json"
 FROZEN_COUNT = 300
 DEPTH_SPREAD = 1.6
 """Evaluation scenes have a 90th over 10th percentile of depth above this: something to see."""
@@ -39,6 +46,9 @@ TRAINING_DEPTH_SPREAD = 1.25
 
 SHARD_SIZE = 250
 _GRID = (6, 8)
+Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]
+Generator = Literal["layouts", "places", "mix"]
+GENERATORS: tuple[Generator, ...] = ("layouts", "places", "mix")
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,39 @@ def worth_seeing(picture: Picture, spread: float = DEPTH_SPREAD) -> bool:
         return False
     near, far = np.percentile(depth, (10, 90))
     return bool(far / near > spread)
+
+
+def has_cues(rgb: npt.NDArray[np.uint8], share: float = 0.2) -> bool:
+    """Whether at least this share of 12x16 tiles shows anything beyond a smooth gradient: no bare wall from near."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(rgb.shape) / 200)
+    small = cv2.resize(grey, (160, 120), interpolation=cv2.INTER_AREA).astype(np.float32)
+    edges = np.abs(cv2.Laplacian(small, cv2.CV_32F, ksize=3)).reshape(12, 10, 16, 10).max(axis=(1, 3))
+    return bool((edges > 10).mean() > share)
+
+
+def freeze_places(count: int = FROZEN_COUNT) -> list[FrozenScene]:
+    """The first `count` places, without photographs, that are worth seeing."""
+    frozen: list[FrozenScene] = []
+    seed = PLACE_SEEDS
+    while len(frozen) < count:
+        place = draw_place(seed)
+        picture = render_place(place)
+        if worth_seeing(picture) and has_cues(picture.rgb):
+            frozen.append(FrozenScene(seed, place_hash(place), fingerprint(picture.depth_m)))
+        seed += 1
+    return frozen
+
+
+def frozen_places(frozen: list[FrozenScene]) -> Iterator[tuple[Place, Picture]]:
+    """Renders frozen places one by one; raises `FrozenSceneChanged` on the first that is not what was frozen."""
+    for entry in frozen:
+        place = draw_place(entry.seed)
+        if place_hash(place) != entry.sha256:
+            raise FrozenSceneChanged(f"place {entry.seed}: its description has changed since it was frozen")
+        picture = render_place(place)
+        if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
+            raise FrozenSceneChanged(f"place {entry.seed}: its depth has changed since it was frozen")
+        yield place, picture
 
 
 def freeze(count: int = FROZEN_COUNT) -> list[FrozenScene]:
@@ -135,18 +178,30 @@ def training_pair(picture: Picture) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
     return np.asarray(small, np.uint8), target.astype(np.float16)
 
 
-def make_shard(first_seed: int, count: int, out: Path) -> Path:
-    """Renders `count` training scenes; `shard_SEED.npz` holds, per frame size HxW, `rgb_HxW` and `depth_HxW`."""
-    by_size: dict[str, list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]]] = {}
-    for seed in range(first_seed, first_seed + count):
+def place_pair(place: Place) -> tuple[Picture, Pair]:
+    """A place rendered at half size, and its stored pair; depth is that of the ray through each stored pixel's centre."""
+    picture = render_place(place, 0.5)
+    target = np.clip(picture.depth_m * (CANONICAL_FOCAL_PX / place.camera.focal_px), 0.02, 6e4) * ~picture.sky
+    return picture, (picture.rgb, target.astype(np.float16))
+
+
+def stored_pair(seed: int, generator: Generator) -> Pair | None:
+    """What is stored of a training seed; None where it is not worth seeing."""
+    if generator == "layouts" or (generator == "mix" and seed % 4 == 3):
         picture = render(draw_scene(seed))
-        if not worth_seeing(picture, TRAINING_DEPTH_SPREAD):
-            continue
-        pair = training_pair(picture)
-        by_size.setdefault("x".join(map(str, pair[1].shape)), []).append(pair)
-    arrays: dict[str, Any] = {
-        f"rgb_{size}": np.stack([p[0] for p in pairs]) for size, pairs in by_size.items()
-    }
+        return training_pair(picture) if worth_seeing(picture, TRAINING_DEPTH_SPREAD) else None
+    picture, pair = place_pair(draw_place(seed, photographs_at_hand()))
+    return pair if worth_seeing(picture, TRAINING_DEPTH_SPREAD) and has_cues(picture.rgb, 0.1) else None
+
+
+def make_shard(first_seed: int, count: int, out: Path, generator: Generator = "layouts") -> Path:
+    """Renders `count` training scenes; `shard_SEED.npz` holds, per frame size HxW, `rgb_HxW` and `depth_HxW`."""
+    by_size: dict[str, list[Pair]] = {}
+    for seed in range(first_seed, first_seed + count):
+        pair = stored_pair(seed, generator)
+        if pair is not None:
+            by_size.setdefault("x".join(map(str, pair[1].shape)), []).append(pair)
+    arrays: dict[str, Any] = {f"rgb_{size}": np.stack([p[0] for p in pairs]) for size, pairs in by_size.items()}
     arrays |= {f"depth_{size}": np.stack([p[1] for p in pairs]) for size, pairs in by_size.items()}
     path = out / f"shard_{first_seed:08d}.npz"
     partial = path.with_suffix(".partial.npz")
@@ -155,19 +210,20 @@ def make_shard(first_seed: int, count: int, out: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     pictures = commands.add_parser("pictures", help="render training pictures")
+    pictures.add_argument("--generator", choices=GENERATORS, default="mix")
     pictures.add_argument("--first-seed", type=int, default=0)
     pictures.add_argument("--count", type=int, default=10_000)
     pictures.add_argument("--out", type=Path, required=True)
-    commands.add_parser("freeze", help="write the frozen list of evaluation scenes (before training, once)")
+    lists = commands.add_parser("freeze", help="write a frozen list of evaluation scenes (before training, once)")
+    lists.add_argument("--generator", choices=GENERATORS[:2], required=True)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     if arguments.command == "freeze":
-        write_frozen(freeze(), GENERATOR_LIST)
+        places = arguments.generator == "places"
+        write_frozen(freeze_places() if places else freeze(), PLACES_LIST if places else GENERATOR_LIST)
         return
     if arguments.first_seed + arguments.count > EVALUATION_SEEDS:
         parser.error(f"seeds from {EVALUATION_SEEDS} on are kept for evaluation")
@@ -175,7 +231,9 @@ def main() -> None:
     begin = time.perf_counter()
     for first in range(arguments.first_seed, arguments.first_seed + arguments.count, SHARD_SIZE):
         count = min(SHARD_SIZE, arguments.first_seed + arguments.count - first)
-        path = make_shard(first, count, arguments.out)
+        if (arguments.out / f"shard_{first:08d}.npz").is_file():
+            continue  # an earlier run made it
+        path = make_shard(first, count, arguments.out, arguments.generator)
         print(f"{path.name} after {time.perf_counter() - begin:.0f} s", flush=True)
 
 

@@ -54,13 +54,13 @@ def to_local(solid: Solid, origin: FloatArray, directions: FloatArray) -> tuple[
     return np.asarray(frame @ (origin - centre), np.float32), np.asarray(frame @ directions, np.float32)
 
 
-def _slab(origin: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+def slab(origin: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
     safe = np.where(np.abs(direction) < 1e-9, np.float32(1e-9), direction)
     near, far = (-1 - origin) / safe, (1 - origin) / safe
     return np.minimum(near, far), np.maximum(near, far)
 
 
-def _quadratic(a: FloatArray, b: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+def quadratic(a: FloatArray, b: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Roots of a t^2 + 2 b t + c, ordered; (inf, -inf), an empty interval, where there are none."""
     disc = b * b - a * c
     real = disc > 0
@@ -76,17 +76,17 @@ def intersect_unit(shape: Shape, o: FloatArray, d: FloatArray, nearest: float = 
     `o` is (3, N) or (3, 1), `d` (3, N). Hits at or before `nearest` (the origin inside included) count as misses.
     """
     if shape == "box":
-        near, far = _slab(o, d)
+        near, far = slab(o, d)
         enter = np.maximum(np.maximum(near[0], near[1]), near[2])
         leave = np.minimum(np.minimum(far[0], far[1]), far[2])
     elif shape == "sphere":
-        enter, leave = _quadratic(dot(d, d), dot(o, d), dot(o, o) - 1)
+        enter, leave = quadratic(dot(d, d), dot(o, d), dot(o, o) - 1)
     else:
-        slab_in, slab_out = _slab(o[1], d[1])
+        slab_in, slab_out = slab(o[1], d[1])
         a, b = d[0] * d[0] + d[2] * d[2], o[0] * d[0] + o[2] * d[2]
         c = o[0] * o[0] + o[2] * o[2]
         if shape == "cylinder":
-            side_in, side_out = _quadratic(a, b, c - 1)
+            side_in, side_out = quadratic(a, b, c - 1)
         else:
             side_in, side_out = _cone_side(a, b, c, o[1], d[1])
         enter, leave = np.maximum(slab_in, side_in), np.minimum(slab_out, side_out)
@@ -99,7 +99,7 @@ def _cone_side(
     """The interval a ray spends in the lower nappe of x^2 + z^2 = ((1 - y) / 2)^2 (the slab cuts off the upper one)."""
     k = (1 - oy) / 2
     a, b, c = a - dy * dy / 4, b + k * dy / 2, c - k * k
-    first, second = _quadratic(a, b, c)
+    first, second = quadratic(a, b, c)
     steep = (a < 0) & (first < second)
     never = (a < 0) & ~(first < second)  # inside the double cone all along
     side_in = np.where(steep, np.where(dy < 0, second, -MISS), first)

@@ -35,7 +35,7 @@ def noise_tile(octaves: int, stretch: int) -> FloatArray:
     return np.asarray(np.clip((total - low) / (high - low), 0, 1), np.float32)
 
 
-def _look_up(tile: FloatArray, uv: FloatArray, tiles_per_period: float) -> FloatArray:
+def look_up(tile: FloatArray, uv: FloatArray, tiles_per_period: float) -> FloatArray:
     scaled = (uv * (_TILE * tiles_per_period)).astype(np.int64) & (_TILE - 1)
     return np.asarray(tile[scaled[1], scaled[0]], np.float32)
 
@@ -71,23 +71,23 @@ def _planks(uv: FloatArray) -> FloatArray:
     row = np.floor(uv[0] * 4)
     tone = (np.sin(row * 12.9898 + np.floor(uv[1] + row * 0.37) * 78.233) * 43758.547) % 1
     seam = (uv[0] * 4 % 1 < 0.05) | ((uv[1] + row * 0.37) % 1 < 0.02)
-    return np.where(seam, 1, 0.6 * tone * (0.5 + _look_up(noise_tile(3, 6), uv, 0.5))).astype(np.float32)
+    return np.where(seam, 1, 0.6 * tone * (0.5 + look_up(noise_tile(3, 6), uv, 0.5))).astype(np.float32)
 
 
 def _clouds(uv: FloatArray) -> FloatArray:
-    return _look_up(noise_tile(5, 1), uv, 0.125)
+    return look_up(noise_tile(5, 1), uv, 0.125)
 
 
 def _speckle(uv: FloatArray) -> FloatArray:
-    return (_look_up(noise_tile(6, 1), uv, 0.5) > 0.6).astype(np.float32)
+    return (look_up(noise_tile(6, 1), uv, 0.5) > 0.6).astype(np.float32)
 
 
 def _patches(uv: FloatArray) -> FloatArray:
-    return np.asarray(np.floor(_look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3, np.float32)
+    return np.asarray(np.floor(look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3, np.float32)
 
 
 def _wood(uv: FloatArray) -> FloatArray:
-    return (_look_up(noise_tile(4, 8), uv, 0.2) * 4) % 1
+    return (look_up(noise_tile(4, 8), uv, 0.2) * 4) % 1
 
 
 def _dots(uv: FloatArray) -> FloatArray:
@@ -116,6 +116,6 @@ def colours(material: Material, uv_m: FloatArray, footprint_m: FloatArray) -> Fl
         first + (second - first) * weight if material.pattern != "plain" else np.repeat(first, uv.shape[1], 1)
     )
     if material.grime > 0:
-        dirt = _look_up(noise_tile(5, 1), turned, 0.4) - np.float32(0.5)
+        dirt = look_up(noise_tile(5, 1), turned, 0.4) - np.float32(0.5)
         base = base * (1 + np.float32(material.grime) * dirt)
     return np.asarray(base, np.float32)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture of a place and its exact planar depth, at the camera's size or directly at a fraction of it.
+
+Two rays per pixel: one through its centre, which alone decides the depth, and one through each pixel corner. A pixel's colour is
+half its centre and an eighth of each of its four corners. Glass has the depth of the glass, a mirror that of its surface, as
+sensors' data sets have it after filling; what is seen through an opening is as far as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..scenes import FloatArray, SceneCamera
+from ..shading import HORIZON_CANONICAL, Picture
+from .description import Place
+from .lens import photograph_of
+from .lighting import lit, openness, shadow, sky_colour, with_haze
+from .stage import OUTSIDE, SKY, Ids, Stage, first_hits, see, set_up
+from .surfaces import Surfaces, length, surfaces
+
+_FAR_M = np.float32(5000)
+
+
+def pixel_rays(camera: SceneCamera, factor: float) -> FloatArray:
+    """(3, 2, h, w) world directions of forward component 1: through pixel centres, and through their upper left corners."""
+    height, width = round(camera.height * factor), round(camera.width * factor)
+    focal = camera.focal_px * factor
+    rays = np.empty((3, 2, height, width), np.float32)
+    for which, shift in enumerate((0.5, 0.0)):
+        u = (np.arange(width) + shift - width / 2) / focal
+        v = (np.arange(height) + shift - height / 2) / focal
+        rays[0, which], rays[1, which], rays[2, which] = u, -v[:, None], 1.0
+    return np.asarray(camera.rotation() @ rays.reshape(3, -1), np.float32).reshape(rays.shape)
+
+
+def _nearest_centres(ids: Ids) -> npt.NDArray[np.int64]:
+    """For every corner the flat index of a neighbouring pixel that sees the same surface, for (2, H, W) ids."""
+    centre, corner = ids
+    height, width = centre.shape
+    flat = np.arange(height * width).reshape(height, width)
+    chosen = flat.copy()
+    for dy, dx in ((1, 1), (0, 1), (1, 0)):
+        names, places = (np.pad(a, ((dy, 0), (dx, 0)), mode="edge")[:height, :width] for a in (centre, flat))
+        chosen = np.where((names == corner) & (centre.ravel()[chosen] != corner), places, chosen)
+    return chosen.ravel()
+
+
+def _beyond(stage: Stage, points: FloatArray, rays: FloatArray, found: Surfaces, ids: Ids) -> FloatArray:
+    """The light (3, N) that mirrors and clear surfaces add: one further ray each."""
+    mirrors, clears = np.flatnonzero(found.mirror > 0.02), np.flatnonzero(found.clear > 0.02)
+    at = np.concatenate([mirrors, clears])
+    if at.size == 0:
+        return np.zeros_like(points)
+    normal, away = found.normals[:, at], rays[:, at].copy()
+    reflected = slice(0, mirrors.size)
+    facing = (normal[:, reflected] * away[:, reflected]).sum(0)
+    away[:, reflected] -= 2 * facing * normal[:, reflected]
+    start = points[:, at] + np.where(np.arange(at.size) < mirrors.size, 3e-3, -3e-3).astype(np.float32) * normal
+    skip = np.full(at.size, -2, np.int64)
+    skip[mirrors.size :] = stage.owner(ids)[clears]
+    depth, seen = first_hits(stage, start, away, skip)
+    met = start + away * np.minimum(np.where(seen == SKY, 1, depth), _FAR_M)
+    further = surfaces(stage, met, away, seen, np.minimum(depth, 100) * np.float32(0.004))
+    light = lit(stage, met, away, further, [np.full(at.size, 0.6, np.float32)] * len(stage.place.lights), 0.75)
+    light = with_haze(stage, light, np.where(seen == SKY, 0, depth)) if stage.place.enclosure.high is None else light
+    light = np.where(seen == SKY, sky_colour(stage, away), light)
+    share = np.concatenate([found.mirror[mirrors], found.clear[clears]])
+    tint = found.albedo[:, at] / np.maximum(found.albedo[:, at].max(0), 1e-3)
+    light = light * share * np.where(np.arange(at.size) < mirrors.size, 0.5 + 0.5 * tint, tint)
+    added = np.zeros_like(points)
+    added[:, mirrors] += light[:, : mirrors.size]
+    added[:, clears] += light[:, mirrors.size :]
+    return added
+
+
+def _light(stage: Stage, rays: FloatArray, depth: FloatArray, ids: Ids, factor: float) -> FloatArray:
+    """(3, 2, H, W) linear light of both sets of rays."""
+    camera, shape = stage.place.camera, (rays.shape[2], rays.shape[3])
+    pixels = shape[0] * shape[1]
+    d, names = rays.reshape(3, -1), ids.ravel()
+    sky = names == SKY
+    reach = np.minimum(np.where(sky, 1, depth.ravel()), _FAR_M)
+    points = np.array(camera.position, np.float32)[:, None] + d * reach
+    stretch = length(d)
+    view = d / stretch
+    found = surfaces(stage, points, view, names, reach / np.float32(camera.focal_px * factor))
+    p, n, i = points[:, :pixels], found.normals[:, :pixels], names[:pixels]
+    source = _nearest_centres(ids)
+    seen = reach[:pixels][~sky[:pixels]]
+    span = float(np.clip(0.5 * np.median(seen), 0.2, 4.0)) if seen.size else 1.0
+    shares = []
+    for light in stage.place.lights:
+        share = shadow(stage, light, p, n, i, shape)
+        shares.append(np.concatenate([share, share[source]]))
+    unblocked = openness(stage, p, n, i, shape, span)
+    colour = lit(stage, points, view, found, shares, np.concatenate([unblocked, unblocked[source]]))
+    colour = colour * (1 - found.clear) * (1 - 0.6 * found.mirror)
+    centre = Surfaces(*(a[..., :pixels] for a in (found.albedo, found.normals, found.gloss, found.mirror, found.clear, found.glow)))
+    added = _beyond(stage, p, view[:, :pixels], centre, i)
+    colour += np.concatenate([added, added[:, source] * (found.mirror + found.clear > 0.02)[pixels:]], axis=1)
+    outside = stage.place.enclosure.high is None
+    haze = with_haze(stage, colour, np.where(sky, 0, reach * stretch))
+    colour = haze if outside else np.where(names == OUTSIDE, haze * 2, colour)
+    return np.where(sky, sky_colour(stage, view), colour).reshape(3, 2, *shape).astype(np.float32)
+
+
+def render_place(place: Place, factor: float = 1.0) -> Picture:
+    """The picture, planar depth and sky of a place; `factor` 0.5 gives half the camera's size, with half its focal length."""
+    stage = set_up(place)
+    rays = pixel_rays(place.camera, factor)
+    depth, ids = see(stage, rays, factor)
+    light = _light(stage, rays, depth, ids, factor)
+    corners = np.pad(light[:, 1], ((0, 0), (0, 1), (0, 1)), mode="edge")
+    around = corners[:, :-1, :-1] + corners[:, 1:, :-1] + corners[:, :-1, 1:] + corners[:, 1:, 1:]
+    linear = np.ascontiguousarray((0.5 * light[:, 0] + 0.125 * around).transpose(1, 2, 0))
+    centre = depth[0]
+    sky = (ids[0] == SKY) | (centre * (300 / place.camera.focal_px) > HORIZON_CANONICAL)
+    return Picture(
+        photograph_of(linear, place.lens, place.seed),
+        np.where(sky, 0, centre).astype(np.float32),
+        sky,
+        place.camera.focal_px * factor,
+    )
