@@ -176,6 +176,7 @@ def device_words(providers: Sequence[str]) -> list[str]:
 
 def _open_session(ort: Any, path: Path, plan: SessionPlan, threads: int | None) -> Any:
     """None when the provider's own libraries are missing; most providers say so only by not being among the session's."""
+    ort.disable_telemetry_events()  # its Windows build tells its maker of each session otherwise
     options = ort.SessionOptions()
     options.log_severity_level = _LOG_FATAL  # its warnings go to stderr past us; what matters is raised or noted
     options.enable_mem_pattern = plan.memory_pattern
