@@ -132,7 +132,7 @@ def _check(
             found = agreement(records, half, recognised, cancel=cancel)
         finally:
             half.close()
-    except RuntimeError as error:
+    except (RuntimeError, ModelError) as error:
         raise ModelError(f"{path.name} in half precision does not run ({first_line(error)}); use --precision fp32.") from error
     if not found.finite:
         raise ModelError(f"{path.name} overflows in half precision: its depth is not finite; use --precision fp32.")
