@@ -96,7 +96,8 @@ class BandedResize:
         self._columns = _column_blocks(columns, width)
         across = width * _CHANNELS
         deepest = max(block.high - block.low for block in self._rows)
-        self._step = max(1, min(across, _PRODUCT // (_TOGETHER * deepest)))
+        widest = max(1, _PRODUCT // (_TOGETHER * deepest))
+        self._step = -(-across // -(-across // widest))  # parts of one width
         self._floats = np.empty(deepest * self._step, dtype=np.float32)
         self._squeezed = np.empty((len(rows.first), across), dtype=np.float32)
         self._result = np.empty((len(rows.first), len(columns.first) * _CHANNELS), dtype=np.float32)

@@ -23,7 +23,7 @@ from .images import DecodedImage
 from .interpret import interpret
 from .model_spec import InputPolicy, ModelSpec
 from .model_store import resolve
-from .network import Network, NetworkAnswer
+from .network import Network, NetworkAnswer, PreparedPicture
 from .prepared.engine_cache import EngineCache
 from .preprocess import check_image
 from .recognise import Recognised, recognise
@@ -50,6 +50,16 @@ class EngineInfo:
     input_policy: InputPolicy
     fixed_size: tuple[int | None, int | None]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameUnderWay:
+    """A picture between the stages of :meth:`DepthEngine.prepare`, ``run`` and ``finish``: prepared, answered, or under way on a device."""
+
+    job: _Job
+    prepared: PreparedPicture | None = None
+    answer: NetworkAnswer | None = None
+    wait: Callable[[], list[DepthMap]] | None = None
 
 
 class DepthEngine:
@@ -230,6 +240,35 @@ class DepthEngine:
             return [found[place] for place in range(len(jobs))]
 
         return work() if cancel is None else call_stoppable(work, cancel)
+
+    # ---- in stages, for those who overlap them ------------------------------------------------------------------
+
+    def prepare(
+        self, image: Picture, camera: CameraIntrinsics | None = None, cancel: CancelToken | None = None
+    ) -> FrameUnderWay:
+        """The first stage of :meth:`estimate`. Each stage may run in a thread of its own, one picture at a time in each; raises as it does."""
+        job = _checked(image, camera, CameraSource.GIVEN)
+        if self._device is None:
+            return FrameUnderWay(job, prepared=self._network.prepare(job[0]))
+        return FrameUnderWay(job, wait=self._device.start([job[0]], [job[1]], [job[2]], cancel))
+
+    def run(self, frame: FrameUnderWay, cancel: CancelToken | None = None) -> FrameUnderWay:
+        """The second stage."""
+        if frame.prepared is not None:
+            return replace(frame, prepared=None, answer=self._network.run(frame.prepared, cancel))
+        if frame.wait is None:  # the device has yet to learn that size
+            pixels, camera, source = frame.job
+            known = self.estimate(pixels, camera, camera_source=source, cancel=cancel)
+            return replace(frame, wait=lambda: [known])
+        return frame
+
+    def finish(self, frame: FrameUnderWay, cancel: CancelToken | None = None) -> DepthMap:
+        """The third stage."""
+        if frame.wait is not None:
+            return frame.wait()[0]
+        if frame.answer is None:
+            raise ValueError("a frame is finished after it was run")
+        return self._finish(frame.answer, frame.job[1], frame.job[2], "image", cancel)
 
     # ---- inside -------------------------------------------------------------------------------------------------
 

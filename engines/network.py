@@ -103,14 +103,17 @@ class Network:
             cancel.check()
         started = time.perf_counter()
         with self._running:
-            plan = prepared.input.plan
+            filled, plan = prepared.input, self._plan(prepared.pixels)
+            if filled.plan != plan:  # a run since then has found out the one size that the graph takes
+                filled = self._inputs.take(plan)
+                filled.write(prepared.pixels)
             try:
-                outputs = self._run(prepared.input, cancel)
+                outputs = self._run(filled, cancel)
             except RuntimeError as error:
                 plan, outputs = self._find_trace_size(prepared.pixels, plan, error, cancel)
             infer_ms = (time.perf_counter() - started) * 1e3
             answer = self._read(outputs, plan, prepared.prepare_ms, infer_ms)
-        self._inputs.give_back(prepared.input)
+        self._inputs.give_back(filled)
         return answer
 
     def close(self) -> None:
