@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -49,7 +50,7 @@ class OpenVinoRuntime:
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
-        openvino = _import_openvino()
+        openvino = import_openvino()
         version = openvino.__version__.partition("-")[0]
         core = openvino.Core()
         _check_target(target, core)
@@ -103,7 +104,7 @@ class OpenVinoRuntime:
 
 def cpu_has_bf16() -> bool:
     """Whether openvino would compute in BF16 on this processor. Loads the library. Raises :class:`RuntimeUnavailableError`."""
-    return _has_bf16(_import_openvino().Core())
+    return _has_bf16(import_openvino().Core())
 
 
 def telling_line(error: Exception) -> str:
@@ -147,7 +148,7 @@ class _Opening:
         from ..prepared.engine_cache import EngineKey, model_sha256
         from ..tuning.machine import processor_name
 
-        key = EngineKey(model_sha256(self._path, cache), self._path.name, runtime, processor_name(), target.precision, "as exported")
+        key = EngineKey(model_sha256(self._path, cache), self._path.name, runtime, processor_name(), target.precision, "as the file says")
         fresh: list[Any] = []
 
         def build(folder: Path) -> None:
@@ -182,11 +183,19 @@ class _Opening:
         return _Opened(compiled, memory)
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
+    """The library. Raises :class:`RuntimeUnavailableError` when it is absent, with what ``import`` says as its cause."""
+    # Importing it tells Google Analytics so, from a process it forks. Without that package openvino uses a silent stand-in of its own.
+    talkative = "openvino_telemetry" not in sys.modules
+    if talkative:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     try:
         import openvino
     except ImportError as error:
         raise RuntimeUnavailableError(ABSENT) from error
+    finally:
+        if talkative:
+            sys.modules.pop("openvino_telemetry", None)
     return openvino
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DepthbridgeError
+from ..errors import DepthbridgeError, RuntimeUnavailableError
 from ..model_store import ResolvedModel, resolve
 from ..prepared.engine_cache import EngineCache
 from ..recognise import Recognised, recognise
 from ..runtimes.hardware import Gpu, gpus
 from ..runtimes.opening import MissingTarget, candidates, installed_targets, missing_targets
+from ..runtimes.openvino_runtime import import_openvino
 from ..runtimes.targets import RuntimeName, Target, Wish, untried
 from .choice import PICTURE_SIZE, Choice, choice_key, choose
 from .choice_notes import FailedTarget, MeasuredTarget, find_note
@@ -113,13 +114,23 @@ def broken_modules(modules: Sequence[str] = tuple(_MODULES)) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in modules:
         try:
-            importlib.import_module(name)
+            _load(name)
         except ModuleNotFoundError as error:
             if error.name != name:  # there, but something it needs is not
                 found[name] = first_line(error)
         except Exception as error:  # of whatever class: a library that lacks its driver, a wheel for another Python
             found[name] = first_line(error)
     return found
+
+
+def _load(module: str) -> None:
+    if module != "openvino":
+        importlib.import_module(module)
+        return
+    try:
+        import_openvino()  # which keeps it from telling others
+    except RuntimeUnavailableError as error:
+        raise error.__cause__ or error from None
 
 
 def what_it_brings(missing: MissingTarget, processor: Processor) -> str:
