@@ -3,18 +3,43 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-METRIC_WEIGHT, SHAPE_WEIGHT, EDGE_WEIGHT, SKY_WEIGHT = 0.3, 1.0, 0.15, 0.2
+from .network import SPREAD_RANGE
+
+METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT = 0.4, 1.0, 0.3, 0.2, 0.05
+EDGE_GAIN = 2.0
+"""Pixels beside a depth edge count this much more."""
+EDGE_RATIO = 1.1
 _NEAREST = 0.02
+_FARTHEST_OFF = 1.5
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The sum to minimise, and its parts for the log."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+def edge_weights(log_depth: Tensor, seen: Tensor) -> Tensor:
+    """(B, h, w): 1, and 1 + `EDGE_GAIN` within two pixels of where neighbouring depths, or ground and sky, differ by `EDGE_RATIO`."""
+    filled = torch.where(seen > 0, log_depth, math.log(1e5))[:, None]
+    spread = F.max_pool2d(filled, 3, 1, 1) + F.max_pool2d(-filled, 3, 1, 1)
+    near = F.max_pool2d((spread > math.log(EDGE_RATIO)).float(), 3, 1, 1)[:, 0]
+    return 1 + EDGE_GAIN * near
 
 
 def gradient_error(error: Tensor, seen: Tensor) -> Tensor:
     """Mean absolute gradient of the error (B, h, w) where both neighbours are seen, over strides 1, 2, 4 and 8.
 
-    The multi-scale gradient term of MegaDepth (Li and Snavely, 2018, eq. 5), here on log depth.
+    The multi-scale gradient term of MegaDepth (Li and Snavely, 2018, eq. 5), here on log depth: no scale changes it.
     """
     total = error.new_zeros(())
     for stride in (1, 2, 4, 8):
@@ -25,32 +50,47 @@ def gradient_error(error: Tensor, seen: Tensor) -> Tensor:
     return total
 
 
-def aligned_relative_error(error: Tensor, seen: Tensor) -> Tensor:
-    """(B, h, w) mean of |log ratio| and |ratio - 1| after one median scale per picture; half of it is AbsRel itself.
+def relative_error(error: Tensor) -> Tensor:
+    """Mean of |log ratio| and |ratio - 1|, element by element: the latter is AbsRel itself. Ratios beyond e^1.5 count as that there."""
+    return 0.5 * error.abs() + 0.5 * (torch.exp(error.clamp(max=_FARTHEST_OFF)) - 1).abs()
 
-    Scale invariance as Eigen et al. (2014, eq. 1), with the median where they take the mean. Ratios beyond e^1.5 count
-    as that.
+
+def without_scale(error: Tensor, seen: Tensor) -> Tensor:
+    """The error after one median scale per picture, from every third pixel of every third row.
+
+    Scale invariance as Eigen et al. (2014, eq. 1), with the median where they take the mean.
     """
-    flat = torch.where(seen > 0, error, torch.nan).flatten(1)
-    shift = flat.detach().nanmedian(dim=1).values.nan_to_num(0.0)[:, None, None]
-    left = error - shift
-    return 0.5 * left.abs() + 0.5 * (torch.exp(left.clamp(max=1.5)) - 1).abs()
+    some = torch.where(seen > 0, error, torch.nan).detach()[:, 1::3, 1::3].flatten(1)
+    return error - some.nanmedian(dim=1).values.nan_to_num(0.0)[:, None, None]
 
 
-def depth_and_sky_loss(logits: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Loss of (B, 2, h', w') logits against canonical depth (B, h, w), 0 on sky; and its parts for the log.
+def depth_losses(maps: Tensor, target: Tensor) -> Losses:
+    """Losses of (B, 3, h, w) maps of the network against canonical depth (B, h, w), 0 on sky.
 
-    Parts: L1 of log depth (metric), the error that is left after one scale per picture (shape), gradients (edges), binary
-    cross entropy (sky).
+    Parts: error of depth as it is (metric), what is left of it after one scale per picture (shape), its gradients, cross entropy of
+    sky, and the negative log-likelihood of the expected error (Laplace; Kendall and Gal, 2017, section 4), which teaches confidence only.
     """
-    full = F.interpolate(logits.float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
+    maps = maps.float()
     seen = (target > 0).float()
-    error = (full[:, 0] - torch.log(target.clamp_min(_NEAREST))) * seen
-    count = seen.sum((1, 2)).clamp_min(1)
-    metric = (error.abs().sum((1, 2)) / count).mean()
-    shape = ((aligned_relative_error(error, seen) * seen).sum((1, 2)) / count).mean()
-    edges = gradient_error(error, seen)
-    sky = F.binary_cross_entropy_with_logits(full[:, 1], 1 - seen)
-    total = METRIC_WEIGHT * metric + SHAPE_WEIGHT * shape + EDGE_WEIGHT * edges + SKY_WEIGHT * sky
-    parts = {"metric": metric.item(), "shape": shape.item(), "edges": edges.item(), "sky": sky.item()}
-    return total, parts
+    truth = torch.log(target.clamp_min(_NEAREST))
+    weights = edge_weights(truth, seen) * seen
+    count = weights.sum((1, 2)).clamp_min(1)
+    error = (maps[:, 0] - truth) * seen
+    left = without_scale(error, seen)
+
+    def mean(values: Tensor) -> Tensor:
+        return ((values * weights).sum((1, 2)) / count).mean()
+
+    spread = maps[:, 2].clamp(*SPREAD_RANGE)
+    parts = {
+        "metric": mean(relative_error(error)),
+        "shape": mean(relative_error(left)),
+        "gradient": gradient_error(error, seen),
+        "sky": F.binary_cross_entropy_with_logits(maps[:, 1], 1 - seen),
+        "spread": mean(left.detach().abs() * torch.exp(-spread) + spread),
+    }
+    factors = (METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT)
+    total = maps.new_zeros(())
+    for factor, part in zip(factors, parts.values(), strict=True):
+        total = total + factor * part
+    return Losses(total, {name: part.detach() for name, part in parts.items()})

@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 from ...engines.depth_map import SKY_THRESHOLD
 from ...engines.recognise import CANONICAL_FOCAL_PX
-from .evaluate import cycles_pictures, generator_pictures, judge, open_model, run_model
+from .evaluation_sets import Sample, cycles_samples, generator_samples
+from .judging import judge
+from .mini_model import Estimate, MiniModel
 from .scenes import FloatArray
 from .shading import Picture
 
@@ -46,24 +48,24 @@ def fit(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return cell
 
 
-def strip(picture: Picture, depth: FloatArray, sky: FloatArray, note: str) -> npt.NDArray[np.uint8]:
+def strip(picture: Picture, found: Estimate, note: str) -> npt.NDArray[np.uint8]:
     """Picture, truth and estimate of one scene in a row, with its AbsRel written on the estimate."""
     truth = picture.depth_m * np.float32(CANONICAL_FOCAL_PX / picture.focal_px)
     seen = truth > 0
     nearest = float(np.percentile(truth[seen], 3))
-    scaled = depth * float(np.median(truth[seen] / depth[seen]))
+    scaled = found.depth * float(np.median(truth[seen] / found.depth[seen]))
     cells = [
         fit(np.asarray(picture.rgb[..., ::-1])),
         fit(shades(truth, ~seen, nearest)),
-        fit(shades(scaled, sky >= SKY_THRESHOLD, nearest)),
+        fit(shades(scaled, found.sky >= SKY_THRESHOLD, nearest)),
     ]
     cv2.putText(cells[2], note, (3, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (255, 255, 255), 1, cv2.LINE_AA)
     return np.hstack(cells)
 
 
-def evenly(pictures: Iterable[tuple[str, Picture]], count: int) -> list[tuple[str, Picture]]:
+def evenly(samples: Iterable[Sample], count: int) -> list[Sample]:
     """`count` pictures spread evenly over a set."""
-    rows = list(pictures)
+    rows = list(samples)
     return [rows[i] for i in np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
@@ -77,12 +79,12 @@ def main() -> None:
     parser.add_argument("--generator", type=int, default=12)
     parser.add_argument("--cycles", type=int, default=12)
     arguments = parser.parse_args()
-    session = open_model(arguments.model)
-    chosen = evenly(generator_pictures(4 * arguments.generator), arguments.generator)
-    chosen += evenly(cycles_pictures(arguments.cache), arguments.cycles)
+    model = MiniModel(arguments.model)
+    chosen = evenly(generator_samples(4 * arguments.generator), arguments.generator)
+    chosen += evenly(cycles_samples(arguments.cache), arguments.cycles)
     strips = []
-    for (_, picture), judged in zip(chosen, judge(session, chosen), strict=True):
-        strips.append(strip(picture, *run_model(session, picture.rgb), f"{judged.model.aligned:.2f}"))
+    for sample, judged in zip(chosen, judge(model, chosen), strict=True):
+        strips.append(strip(sample.picture, model.estimate(sample.picture.rgb), f"{judged.model.aligned:.2f}"))
     while len(strips) % _COLUMNS:
         strips.append(np.zeros_like(strips[0]))
     rows = [np.hstack(strips[i : i + _COLUMNS]) for i in range(0, len(strips), _COLUMNS)]

@@ -9,7 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from depthbridge.models.training import dataset, evaluate
+from depthbridge.models.training import dataset
+from depthbridge.models.training.evaluation_sets import generator_samples
+from depthbridge.models.training.judging import Judged, judge, summary
+from depthbridge.models.training.mini_model import MiniModel
 
 MODEL = Path(dataset.__file__).parents[1] / "depthbridge-mini.onnx"
 SIZES = [(14, 14), (14, 504), (504, 14), (280, 504), (378, 504), (504, 280), (518, 518), (700, 1036)]
@@ -17,12 +20,12 @@ SIZES = [(14, 14), (14, 504), (504, 14), (280, 504), (378, 504), (504, 280), (51
 
 @pytest.fixture(scope="module")
 def session() -> onnxruntime.InferenceSession:
-    return evaluate.open_model(MODEL)
+    return MiniModel(MODEL).session
 
 
 @pytest.fixture(scope="module")
-def judged(session: onnxruntime.InferenceSession) -> list[evaluate.Judged]:
-    return evaluate.judge(session, evaluate.generator_pictures(24))
+def judged() -> list[Judged]:
+    return judge(MiniModel(MODEL), generator_samples(24))
 
 
 def test_it_is_small() -> None:
@@ -55,17 +58,17 @@ def test_output_size_follows_input_size(session: onnxruntime.InferenceSession, h
     assert (sky >= 0).all() and (sky <= 1).all()
 
 
-def test_it_beats_the_priors_and_shuffled_pictures_do_not(judged: list[evaluate.Judged]) -> None:
+def test_it_beats_the_priors_and_shuffled_pictures_do_not(judged: list[Judged]) -> None:
     """A loose bar on 24 of the 300 frozen scenes: the card has the real figures."""
-    found = evaluate.summary(judged)
-    assert found["ratio_to_better_prior"] < 0.75
-    assert found["shuffled_ratio"] > 0.9
+    found = summary(judged)
+    assert found.ratio < 0.75
+    assert found.shuffled_ratio > 0.9
 
 
-def test_it_finds_the_sky(judged: list[evaluate.Judged]) -> None:
+def test_it_finds_the_sky(judged: list[Judged]) -> None:
     assert np.mean([j.sky_accuracy for j in judged]) > 0.97
 
 
-def test_it_does_not_call_a_ceiling_sky(judged: list[evaluate.Judged]) -> None:
+def test_it_does_not_call_a_ceiling_sky(judged: list[Judged]) -> None:
     indoors = [j for j in judged if j.group in ("room", "tabletop")]
     assert len(indoors) > 5 and np.mean([j.sky_accuracy for j in indoors]) > 0.98

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen pictures that models are judged on, each with what its camera tells of metres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cycles_scenes, dataset
+from .shading import Picture
+
+EYE_HEIGHT_M = (1.1, 1.9)
+"""Of someone who sits or stands."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture, the kind of its scene, and its cue: "eye height" and "tabletop" say something about metres, "other" does not."""
+
+    group: str
+    cue: str
+    picture: Picture
+
+
+def cue_of(group: str, height_m: float) -> str:
+    """`height_m`: the camera's, above the floor or the ground."""
+    if "table" in group:
+        return "tabletop"
+    return "eye height" if EYE_HEIGHT_M[0] <= height_m <= EYE_HEIGHT_M[1] else "other"
+
+
+def generator_samples(count: int | None = None, frozen: Path = dataset.GENERATOR_LIST) -> Iterable[Sample]:
+    """Frozen generator scenes (the first `count` of a list), rendered on the spot."""
+    for scene, picture in dataset.frozen_pictures(dataset.read_frozen(frozen)[:count]):
+        yield Sample(scene.layout, cue_of(scene.layout, scene.camera.position[1]), picture)
+
+
+def place_samples(count: int | None = None) -> Iterable[Sample]:
+    """The harder frozen generator scenes: furnished places of true size."""
+    cues = {"standing": "eye height", "sitting": "eye height", "tabletop": "tabletop"}
+    for place, picture in dataset.frozen_places(dataset.read_frozen(dataset.PLACES_LIST)[:count]):
+        yield Sample(place.layout, cues.get(place.viewpoint, "other"), picture)
+
+
+def cycles_samples(cache: Path) -> Iterable[Sample]:
+    """Frozen Cycles scenes, from their pictures in `cache`."""
+    for scene, picture in cycles_scenes.frozen_pictures(cache):
+        yield Sample(scene.setting, cue_of(scene.setting, scene.eye[2]), picture)
