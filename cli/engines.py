@@ -76,16 +76,17 @@ def build(model: str, sizes: str | None, int8_folder: Path | None, as_json: bool
     cache = _cache()
     before = {entry.folder: entry.built for entry in cache.entries()}
     with _told(1 + len(wanted) + (int8_folder is not None)) as (say, step):
-        int8 = None if int8_folder is None else _make_int8(model, int8_folder, cache, say)
-        if int8 is not None:
+        int8 = {} if int8_folder is None else _make_int8(model, int8_folder, options, cache, say)
+        if int8:
             step()
         runs_on = _open_at(model, options, wanted, say, step)
     fresh = [entry for entry in cache.entries() if before.get(entry.folder) != entry.built]
     if as_json:
-        click.echo(json.dumps({"runs_on": runs_on, "built": [_facts(entry) for entry in fresh], "int8": _int8_facts(int8)}, indent=2))
+        losses = {name: _int8_facts(result) for name, result in int8.items()}
+        click.echo(json.dumps({"runs_on": runs_on, "built": [_facts(entry) for entry in fresh], "int8": losses}, indent=2))
         return
-    if int8 is not None:
-        _print_int8(int8)
+    for name, result in int8.items():
+        _print_int8(name, result)
     if fresh:
         _print_table(fresh)
         click.echo(f"{model} is ready on {runs_on}: {_counted(len(fresh))} made.")
@@ -190,17 +191,24 @@ def _open_at(model: str, options: EngineOptions, sizes: Sequence[tuple[int, int 
     return f"{info.runtime} {info.device} {info.precision}"
 
 
-def _make_int8(model: str, folder: Path, cache: EngineCache, say: Progress) -> Int8Result:
+def _make_int8(model: str, folder: Path, options: EngineOptions, cache: EngineCache, say: Progress) -> dict[str, Int8Result]:
+    """The INT8 forms for the runtimes asked for, by their names."""
     from ..engines.cancel import CancelToken, call_stoppable
     from ..engines.frames import PICTURE_SUFFIXES
     from ..engines.model_store import resolve
     from ..engines.prepared.int8 import int8_file
+    from ..engines.runtimes.opening import candidates
 
     pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."))
     if not pictures:
         raise ModelError(f"{folder} holds no pictures; INT8 is calibrated on pictures like those the model will see.")
     path, cancel = resolve(model).path, CancelToken()
-    return call_stoppable(lambda: int8_file(path, pictures, cache, progress=say, cancel=cancel), cancel)
+    runtimes = dict.fromkeys(target.runtime for target in candidates(path, options.wish))
+
+    def work() -> dict[str, Int8Result]:
+        return {str(name): int8_file(path, pictures, cache, runtime=name, progress=say, cancel=cancel) for name in runtimes}
+
+    return call_stoppable(work, cancel)
 
 
 def _names_of(model: str, cache: EngineCache) -> set[str]:
@@ -260,18 +268,16 @@ def _print_table(entries: Sequence[CacheEntry]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _print_int8(result: Int8Result) -> None:
+def _print_int8(runtime: str, result: Int8Result) -> None:
     for name, loss in result.by_picture:
         click.echo(f"{loss:8.2%}  {name}")
     click.echo(
-        f"{result.loss:8.2%}  median deviation of INT8 from float32, on {len(result.by_picture)} pictures that were not among the "
+        f"{result.loss:8.2%}  median deviation of INT8 in {runtime} from float32, on {len(result.by_picture)} pictures that were not among the "
         f"{result.calibrated_on} it was calibrated on"
     )
 
 
-def _int8_facts(result: Int8Result | None) -> dict[str, Any] | None:
-    if result is None:
-        return None
+def _int8_facts(result: Int8Result) -> dict[str, Any]:
     return {"loss": result.loss, "by_picture": dict(result.by_picture), "calibrated_on": result.calibrated_on, "path": str(result.path)}
 
 

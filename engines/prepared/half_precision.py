@@ -69,6 +69,7 @@ def import_onnx(purpose: str) -> Any:
     try:
         import onnx
         import onnx.shape_inference
+        import onnx.version_converter
     except ImportError as error:
         raise RuntimeUnavailableError(
             f"{purpose} needs the package onnx: `pip install onnx`, or install Depthbridge with its `cuda`, `tensorrt` or `int8` extra."
@@ -76,9 +77,12 @@ def import_onnx(purpose: str) -> Any:
     return onnx
 
 
-def load_plain(onnx: Any, path: Path) -> Any:
-    """The file's graph in the form that converters are safe with, types inferred; weights that lie beside it are not loaded yet."""
+def load_plain(onnx: Any, path: Path, oldest_opset: int = 0) -> Any:
+    """The file's graph in the form that converters are safe with, types inferred; weights that lie beside it are not loaded yet. An opset
+    older than ``oldest_opset`` is brought up to that."""
     model = onnx.load(path, load_external_data=False)
+    if any(item.version < oldest_opset for item in model.opset_import if item.domain in ("", "ai.onnx")):
+        model = onnx.version_converter.convert_version(model, oldest_opset)
     half_graph.make_plain(model)
     return onnx.shape_inference.infer_shapes(model)
 

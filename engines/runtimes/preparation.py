@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def graph_for(path: Path, target: Target, means: Means) -> Path:
     if target.precision is Precision.INT8:
         from ..prepared.int8 import int8_file
 
-        return int8_file(path, (), means.cache, progress=means.progress, cancel=means.cancel).path
+        return int8_file(path, (), means.cache, runtime=target.runtime, progress=means.progress, cancel=means.cancel).path
     if target.precision is not Precision.FP16:
         return path
     from ..prepared.half_precision import half_precision_file
@@ -72,6 +73,8 @@ def _open_compiled(path: Path, target: Target, threads: int | None, means: Means
     shared = cache.note_path("timings").with_suffix("")
 
     def build(folder: Path) -> None:
+        with suppress(OSError):  # without it, what TensorRT timed is timed again
+            shared.mkdir(exist_ok=True)
         OnnxRuntime(path, target, threads=threads, kept=Kept(folder, shared), shapes=shapes).close()
 
     folder = cache.obtain(_key(path, target, shapes, cache), build, progress=means.progress, cancel=means.cancel)
