@@ -40,9 +40,8 @@ def boundary_f1(estimate: Floats, truth: Floats, valid: Mask | None = None) -> f
         level = math.log(threshold)
         found = [(sign * e > level, sign * t > level) for e, t in pairs for sign in (1, -1)]
         if any(t.any() for _, t in found):
-            hits = [np.count_nonzero(e & t) for e, t in found]
-            recall = float(np.mean([h / max(np.count_nonzero(t), 1) for h, (_, t) in zip(hits, found, strict=True)]))
-            precision = float(np.mean([h / max(np.count_nonzero(e), 1) for h, (e, _) in zip(hits, found, strict=True)]))
+            recall = sum(_share(e & t, t) for e, t in found) / len(found)
+            precision = sum(_share(e & t, e) for e, t in found) / len(found)
             total += threshold * (2 * precision * recall / (precision + recall) if precision + recall else 0.0)
             weight += threshold
     return total / weight if weight else math.nan
@@ -71,7 +70,7 @@ def depth_edges(depth: Floats, valid: Mask | None = None) -> Mask:
     seen = np.ones(depth.shape, np.bool_) if valid is None else valid
     logs = np.zeros(depth.shape, np.float32)
     logs[seen] = np.log(np.asarray(depth, np.float64)[seen])
-    logs[~seen] = (logs[seen].max() if seen.any() else 0) + 2
+    logs[~seen] = (float(np.max(logs[seen])) if seen.any() else 0.0) + 2
     # Sobel's mask sums to 4 over two pixels: a quarter of it is the change over those two.
     steps = [cv2.Sobel(logs, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=0.25) for dx in (1, 0)]
     whole = [np.clip(step * _UNIT, -32767, 32767).astype(np.int16) for step in steps]
@@ -84,6 +83,10 @@ def _pair_logs(estimate: Floats, truth: Floats, seen: Mask, axis: int) -> tuple[
     logs = [np.log(np.where(seen, np.asarray(depth, np.float64), 1.0)) for depth in (estimate, truth)]
     first, second = (np.diff(log, axis=axis)[both] for log in logs)
     return first, second
+
+
+def _share(part: Mask, whole: Mask) -> float:
+    return int(np.count_nonzero(part)) / max(int(np.count_nonzero(whole)), 1)
 
 
 def _distance_to(marked: Mask) -> npt.NDArray[np.float32]:

@@ -100,7 +100,7 @@ def align(values: Floats, truth: Floats, kind: DepthKind, alignment: Alignment, 
         return np.asarray(everywhere * np.median(t / v), np.float64)
     inverse = kind is DepthKind.DISPARITY
     scale, shift = _least_squares(v, 1 / t if inverse else t)
-    fitted, ends = everywhere * scale + shift, (float(t.min()), float(t.max()))
+    fitted, ends = everywhere * scale + shift, (float(np.min(t)), float(np.max(t)))
     if inverse:
         return np.asarray(1 / np.clip(fitted, 1 / ends[1], 1 / ends[0]), np.float64)
     return np.asarray(np.clip(fitted, *ends), np.float64)

@@ -19,7 +19,8 @@ from .plan import Plan
 
 def split_parameters(network: MiniDepth) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Weight matrices inside the network, and everything else: first and last layers, depthwise weights, norms, biases."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     outer = ("enter.", "place.", "head.", "finer.")
     for name, parameter in network.named_parameters():
         inner = parameter.ndim in (2, 4) and not name.startswith(outer) and ".mix." not in name

@@ -17,7 +17,7 @@ HALVED_FROM = 1024
 
 def fused(network: MiniDepth) -> MiniDepth:
     """A copy without batch norms that computes the same; `network` is in inference mode."""
-    found = copy.deepcopy(network).eval()
+    found: MiniDepth = copy.deepcopy(network).eval()
     for module in found.modules():
         for name, pair in list(module.named_children()):
             if isinstance(pair, nn.Sequential) and len(pair) == 2 and isinstance(pair[1], nn.BatchNorm2d):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .judging import Summary
 from .stability import Stability
 
@@ -33,7 +35,7 @@ def model_report(
     for label, found in whole.items():
         pieces.append(f"{label} ({found.pictures} pictures)\n\n{guesses(found)}")
     header = ("", *whole)
-    lines = {
+    lines: dict[str, Callable[[Summary], str]] = {
         "AbsRel over the better prior's": lambda s: f"{s.ratio:.3f}",
         "the same with shuffled pictures": lambda s: f"{s.shuffled_ratio:.3f}",
         "depth-edge F1": lambda s: f"{s.edges:.3f}",

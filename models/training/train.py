@@ -49,7 +49,7 @@ def one_step(run: Run, plan: Plan, image: Tensor, target: Tensor) -> dict[str, T
     losses = depth_losses(maps, target)
     run.matrices.zero_grad()
     run.others.zero_grad()
-    losses.total.backward()  # type: ignore[no-untyped-call]
+    losses.total.backward()
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
     run.matrices.step()
     run.others.step()

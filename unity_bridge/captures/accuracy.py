@@ -13,10 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines.depth_map import DepthMap
+from ...engines.depth_metrics import DELTA
 from .reader import LoadedFrame
-
-DELTA = 1.25
-"""The ratio below which a pixel counts for delta1."""
 
 FORMULAS = {
     "pixels": "pixels that have both an estimated and a true depth (planar, metres); d: estimated, t: true, n: pixels",
