@@ -23,7 +23,7 @@ from ..cancel import CancelToken
 from ..errors import ModelError, RuntimeUnavailableError
 from .bound_run import BoundRun, ShapeKey, shape_key
 from .hardware import gpus
-from .provider_options import PROVIDERS, Kept, SessionPlan, ShapeRange, session_plan
+from .provider_options import PROVIDERS, TENSORRT_PROVIDER, Kept, SessionPlan, ShapeRange, session_plan
 from .targets import Precision, RuntimeName, Target
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class OnnxRuntime:
             raise RuntimeUnavailableError(f"onnxruntime offers {what} but could not start it on this machine ({libraries}); use --device cpu.")
         self._session: onnxruntime.InferenceSession | None = session
         self._target = target
-        self._name = f"{target.runtime} {ort.__version__}"
+        through = RuntimeName.ONNXRUNTIME_TENSORRT if wanted == TENSORRT_PROVIDER else RuntimeName.ONNXRUNTIME
+        self._name = f"{through} {ort.__version__}"
         self._notes = (_NO_DRIVER,) if kind == "cpu" and PROVIDERS["cuda"] in available and not gpus() else ()
         self._cuda_graph = cuda_graph
         self._bound: OrderedDict[ShapeKey, BoundRun] = OrderedDict()
@@ -121,8 +122,6 @@ class OnnxRuntime:
         self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
     ) -> list[npt.NDArray[np.generic]]:
         with self._running:
-            if cancel is not None:
-                cancel.check()  # a run that was given up may have been waited for
             session = self.session
             options = import_onnxruntime().RunOptions()
             options.log_severity_level = _LOG_FATAL  # being stopped is no error to print

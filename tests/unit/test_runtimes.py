@@ -105,10 +105,10 @@ def test_onnxruntime_answers_into_the_same_memory_once_a_shape_is_known() -> Non
     small, large = noise(1, 3, 56, 84), noise(1, 3, 84, 56)
     for tensor in (small, large):
         runtime.run({"image": tensor}, ["depth"])
-    places = {id(tensor): runtime.run({"image": tensor}, ["depth"])[0].ctypes.data for tensor in (small, large)}
+    held = {id(tensor): runtime.run({"image": tensor}, ["depth"])[0] for tensor in (small, large)}
     for _ in range(3):
         for tensor in (small, large):
-            assert runtime.run({"image": tensor}, ["depth"])[0].ctypes.data == places[id(tensor)]
+            assert runtime.run({"image": tensor}, ["depth"])[0].ctypes.data == held[id(tensor)].ctypes.data
 
 
 def test_many_sizes_do_not_pile_up_buffers(tmp_path: Path) -> None:
