@@ -24,6 +24,8 @@ def part(
 ) -> Part:
     """A part of full `size` whose underside centre is at `base` before it is turned about its own centre."""
     half = (max(size[0] / 2, 5e-4), max(size[1] / 2, 5e-4), max(size[2] / 2, 5e-4))
+    if shape == "chamfer" and len(detail) == 1:  # cut in proportion to the sides, where two unit coordinates sum up to `detail`
+        detail = (2 - detail[0], 1.0, 1.0, 1.0)
     return Part(shape, vec(base[0], base[1] + half[1], base[2]), vec(*half), finish, vec(*turn), tuple(round(d, 4) for d in detail), cuts)
 
 
@@ -33,8 +35,7 @@ def box(base: tuple[float, float, float], size: tuple[float, float, float], fini
 
 def soft_box(base: tuple[float, float, float], size: tuple[float, float, float], finish: Finish, cut_m: float) -> Part:
     """A box whose edges are cut `cut_m` deep."""
-    reach = 2 - min(0.6, cut_m / (min(size) / 2))
-    return part("chamfer", base, size, finish, detail=(reach,))
+    return part("chamfer", base, size, finish, detail=(min(cut_m, 0.3 * min(size)), size[0] / 2, size[1] / 2, size[2] / 2))
 
 
 def post(base: tuple[float, float, float], radius: float, height: float, finish: Finish) -> Part:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from ..scenes import Dice
@@ -18,8 +19,8 @@ from .staging import FloorPlan, Scenery, camera, clear_view, towards
 from .weather import indoors, open_air, skylight, sun
 
 
-def _objects(dice: Dice, width: float, depth: float, count: int) -> Parts:
-    """Known things, stacks and single solids spread over a surface of y = 0."""
+def _objects(dice: Dice, width: float, depth: float, count: int) -> tuple[Parts, tuple[float, float]]:
+    """Known things, stacks and single solids spread over a surface of y = 0, and where one of them stands."""
     out: Parts = []
     taken: list[tuple[float, float, float]] = []
     taste = dice.pick(("known", "stacks", "mixed"), (4, 3, 3))
@@ -34,7 +35,7 @@ def _objects(dice: Dice, width: float, depth: float, count: int) -> Parts:
                 out += moved(parts, (x, 0, z), dice.pick((0.0, dice.uniform(0, 360)), (1, 3)))
                 taken.append((x, z, reach))
                 break
-    return out
+    return out, dice.pick(taken)[:2] if taken else (0.0, 0.0)
 
 
 def _as_things(parts: Parts, name: str, at: tuple[float, float, float], yaw: float = 0.0) -> list[Thing]:
@@ -54,7 +55,8 @@ def tabletop(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     plan = FloorPlan((-half_x + 0.02, -half_z + 0.02), (half_x - 0.02, half_z - 0.02))
     turn = dice.pick((0.0, dice.uniform(-35, 35)))
     plan.try_at("table", table(dice, width, depth, top), 0.0, middle, turn)
-    plan.things += _as_things(_objects(dice, width, depth, dice.pick((1, 2, 4, 7, 10), (1, 2, 3, 3, 2))), "on table", (0, top, middle), turn)
+    parts, spot = _objects(dice, width, depth, dice.pick((1, 2, 4, 7, 10), (1, 2, 3, 3, 2)))
+    plan.things += _as_things(parts, "on table", (0, top, middle), turn)
     if dice.chance(0.2):
         plan.things.append(
             thing(
@@ -78,7 +80,9 @@ def tabletop(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     above = dice.uniform(0.25, 0.7)
     back = dice.uniform(0.25, 0.85)
     position = vec(dice.uniform(-0.35, 0.35) * width, top + above, max(middle - depth / 2 - back + 0.25, -half_z + 0.1))
-    aim = vec(dice.uniform(-0.2, 0.2) * width, top + dice.uniform(-0.05, 0.2), middle + dice.uniform(-0.25, 0.3) * depth)
+    a = math.radians(turn)
+    spot = (spot[0] * math.cos(a) + spot[1] * math.sin(a), spot[1] * math.cos(a) - spot[0] * math.sin(a))
+    aim = vec(spot[0] * 0.8 + dice.uniform(-0.1, 0.1), top + dice.uniform(-0.05, 0.15), middle + spot[1] * 0.8 + dice.uniform(-0.1, 0.2) * depth)
     return _close(dice, shell, plan.things, "tabletop", position, aim, 0.1)
 
 
@@ -115,7 +119,7 @@ def counter_top(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     shell.add_windows(dice, dice.count(0, 1))
     things: list[Thing] = [thing("counter", fixtures.counter(dice, 2 * half_x * dice.uniform(0.7, 0.99)), (0, 0, half_z), 180.0)]
     for x in (dice.uniform(-0.6, -0.1), dice.uniform(0.1, 0.6)):
-        things += _as_things(_objects(dice, 0.7, 0.4, dice.count(1, 4)), "on counter", (x, 0.94, half_z - 0.32))
+        things += _as_things(_objects(dice, 0.7, 0.4, dice.count(1, 4))[0], "on counter", (x, 0.94, half_z - 0.32))
     shell.decorate(dice, 0, dice.count(0, 2))
     position = vec(dice.uniform(-0.6, 0.6), 0.9 + dice.uniform(0.3, 0.75), half_z - dice.uniform(0.85, 1.5))
     return _close(dice, shell, things, "tabletop", position, (dice.uniform(-0.4, 0.4), dice.uniform(0.9, 1.2), half_z - 0.25), 0.1)
@@ -129,7 +133,9 @@ def shelf(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     plan = FloorPlan((-half_x + 0.01, -half_z + 0.01), (half_x - 0.01, half_z - 0.01))
     for _ in range(dice.count(1, 3)):
         name, build = dice.pick((("bookshelf", bookshelf), ("rack", rack), ("cabinet", cabinet)), (3, 1.5, 1))
-        plan.try_at(name, build(dice), dice.uniform(-0.8, 0.8) * half_x, half_z - 0.32, 180.0)
+        parts = build(dice)
+        any(plan.try_at(name, parts, dice.uniform(-0.7, 0.7) * half_x, half_z - 0.34, 180.0) for _ in range(4))
+    target = plan.taken[0] if plan.taken else (-0.5, 0.0, 0.5, 0.0)
     for _ in range(dice.count(0, 3)):
         plan.against_wall(dice, "thing", dice.pick((SETS["living"]["house plant"][0], chair, SETS["dining"]["bin"][0]))(dice))
     shell.add_windows(dice, dice.count(0, 1))
@@ -138,19 +144,23 @@ def shelf(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     position = vec(
         dice.uniform(-0.6, 0.6) * half_x,
         dice.uniform(1.4, 1.75) if viewpoint == "standing" else dice.uniform(1.05, 1.3),
-        half_z - dice.uniform(0.9, 2.1),
+        max(half_z - dice.uniform(0.95, 2.4), -half_z + 0.15),
     )
-    return _close(dice, shell, plan.things, viewpoint, position, (dice.uniform(-0.5, 0.5) * half_x, dice.uniform(0.5, 1.5), half_z - 0.3), 0.15)
+    aim = (dice.uniform(target[0], target[2]), dice.uniform(0.4, 1.4), half_z - 0.3)
+    return _close(dice, shell, plan.things, viewpoint, position, aim, 0.15)
 
 
 def _floor_solids(dice: Dice, reach: float) -> list[Thing]:
     """Stacks, solids and small groups at the distances a camera on the floor's edge sees."""
     plan = FloorPlan((-1.2 * reach, -0.6 * reach), (1.2 * reach, 1.4 * reach))
     size = min(max(reach * dice.log_uniform(0.1, 0.4), 0.06), 1.0)
+    alike = stack(dice, size, boxes=True) if dice.chance(0.25) else None  # the same pair of boxes again and again
     for _ in range(dice.pick((1, 2, 3, 5, 8, 12), (2, 3, 3, 3, 2, 1))):
-        parts = stack(dice, size * dice.uniform(0.6, 1.6), boxes=dice.chance(0.7))
+        parts = alike or stack(dice, size * dice.uniform(0.6, 1.6), boxes=dice.chance(0.7))
         spot = (dice.uniform(-0.7, 0.7) * reach, dice.uniform(-0.5, 1.2) * reach)
         plan.try_at("stack", parts, *spot, dice.uniform(0, 360))
+    if not plan.things:
+        plan.try_at("stack", stack(dice, 0.3 * reach, boxes=True), 0.0, 0.2 * reach, dice.uniform(0, 360))
     if reach < 1.2 and dice.chance(0.5):
         for _ in range(dice.count(1, 4)):
             plan.anywhere(dice, "known", SMALL[dice.pick(tuple(SMALL))][0](dice))
@@ -163,12 +173,13 @@ def stacks(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
     standing = reach > 1.6
     tall = dice.uniform(1.3, 1.8) if standing else dice.uniform(0.3, 0.8) * reach + dice.uniform(0.1, 0.4)
     position = vec(dice.uniform(-0.3, 0.3) * reach, tall, -reach)
-    aim = vec(dice.uniform(-0.25, 0.25) * reach, dice.uniform(0, 0.35) * reach * 0.6, dice.uniform(-0.2, 0.4) * reach)
     things = _floor_solids(dice, reach)
+    x, y, z = dice.pick(things).parts[0].centre if things else (0.0, 0.0, 0.0)
+    aim = vec(0.7 * x + dice.uniform(-0.15, 0.15) * reach, y, 0.7 * z + dice.uniform(-0.1, 0.25) * reach)
     viewpoint: Viewpoint = "standing" if standing else "low"
     if dice.chance(0.3):
         return _outside(dice, things, viewpoint, position, aim, reach)
-    far = dice.pick((dice.uniform(0.7, 1.8), dice.uniform(1.8, 5)))
+    far = dice.pick((dice.uniform(0.7, 1.8), dice.uniform(1.8, 5), dice.uniform(5, 14)), (3, 3, 1.5))
     low = vec(-reach - dice.uniform(0.4, 2.5), 0, -reach - dice.uniform(0.3, 1.5))
     high = vec(reach + dice.uniform(0.4, 2.5), max(2.35, tall + 0.6) + dice.uniform(0, 1.2), reach * 0.6 + far)
     shell = Shell(dice, low, high, photos)
@@ -182,7 +193,7 @@ def _outside(
 ) -> Scenery:
     around = open_air(dice, looks.ground(dice))
     plan = FloorPlan((-40, 2.2 * reach), (40, 60), list(things))
-    for _ in range(dice.count(1, 7)):
+    for _ in range(dice.pick((0, dice.count(1, 7)), (1, 3))):
         name = dice.pick(tuple(GARDEN), tuple(weight for _, weight in GARDEN.values()))
         z = dice.log_uniform(2.5 * reach + 2, 35)
         plan.try_at(name, GARDEN[name][0](dice), dice.uniform(-0.8, 0.8) * z, z, dice.uniform(0, 360))

@@ -60,7 +60,8 @@ class Part:
     """A unit shape scaled by `half`, turned by (yaw, tilt about x, roll about z), roll first, and moved to `centre`.
 
     `detail` says more about some shapes: frustum (top radius over base radius), capsule (radius over half height), pillow
-    (radius of the ball that rounds its corners), chamfer (where edges are cut), torus (tube radius over ring radius),
+    (radius of the ball that rounds its corners), chamfer (cut, and the
+    weights of x, y, z in it), torus (tube radius over ring radius),
     relief (kind, waves along x, waves along z, phase).
     """
 
@@ -150,6 +151,11 @@ class Place:
     lights: tuple[Source, ...]
     ambient: Vector
     lens: Lens
+
+    @property
+    def layout(self) -> str:
+        """The group it is evaluated in: what stands on tables and worktops is one, else its kind."""
+        return "tabletop" if self.viewpoint == "tabletop" else self.kind
 
 
 def place_json(place: Place) -> str:

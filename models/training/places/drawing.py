@@ -18,13 +18,13 @@ WEIGHTS: dict[PlaceKind, float] = {
     "office": 0.06,
     "bedroom": 0.06,
     "kitchen": 0.06,
-    "hall": 0.09,
-    "storage": 0.05,
-    "tabletop": 0.17,
+    "hall": 0.08,
+    "storage": 0.04,
+    "tabletop": 0.18,
     "counter": 0.03,
     "shelf": 0.04,
-    "stack": 0.12,
-    "street": 0.1,
+    "stack": 0.14,
+    "street": 0.09,
     "garden": 0.08,
 }
 

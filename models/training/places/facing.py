@@ -30,11 +30,13 @@ def _planes(shape: str, q: FloatArray) -> FloatArray:
     return np.asarray(planes[nearest.argmax(axis=0), :3].T, np.float32)
 
 
-def _chamfer(q: FloatArray, reach: float) -> FloatArray:
-    size = np.abs(q)
-    levels = np.stack([*(size - 1), size[0] + size[1] - reach, size[0] + size[2] - reach, size[1] + size[2] - reach])
-    table = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32)
-    return np.asarray(table[levels.argmax(axis=0)].T * np.sign(q), np.float32)
+def _chamfer(q: FloatArray, detail: tuple[float, ...]) -> FloatArray:
+    cut, x, y, z = detail
+    planes = np.array(
+        [[x, 0, 0, x], [0, y, 0, y], [0, 0, z, z], [x, y, 0, x + y - cut], [x, 0, z, x + z - cut], [0, y, z, y + z - cut]], np.float32
+    )
+    levels = (planes[:, :3] @ np.abs(q) - planes[:, 3:]) / np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
+    return np.asarray(planes[levels.argmax(axis=0), :3].T * np.sign(q), np.float32)
 
 
 def _relief(q: FloatArray, part: Part) -> FloatArray:
@@ -62,7 +64,7 @@ def outward(part: Part, q: FloatArray) -> FloatArray:
         size = np.abs(q).max(axis=0) - 1
         normal = np.where(np.sqrt((q * q).sum(axis=0)) - part.detail[0] > size, q, _boxy(q))
     elif shape == "chamfer":
-        normal = _chamfer(q, part.detail[0])
+        normal = _chamfer(q, part.detail)
     elif shape == "torus":
         half = np.array(part.half, np.float32)[:, None]
         m = q * half

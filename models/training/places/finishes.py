@@ -91,7 +91,7 @@ def mirror() -> Finish:
 
 def dark_glass(dice: Dice) -> Finish:
     colour = hsv(0.6, 0.2, dice.uniform(0.03, 0.2))
-    return Finish("plain", colour, colour, gloss=0.9, mirror=dice.uniform(0.05, 0.25))
+    return Finish("plain", colour, colour, gloss=0.9, mirror=dice.uniform(0.04, 0.13))
 
 
 def carton(dice: Dice) -> Finish:
@@ -181,7 +181,7 @@ def floor(dice: Dice) -> Finish:
             kind,
             colour,
             other,
-            dice.uniform(0.2, 0.6),
+            dice.log_uniform(0.15, 1.0),
             dice.pick((0.0, 45.0), (3, 1)),
             dice.uniform(0.1, 0.4),
             gloss=dice.uniform(0, 0.7),

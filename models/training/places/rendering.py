@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The picture of a place and its exact planar depth, at the camera's size or directly at a fraction of it.
 
-Two rays per pixel: one through its centre, which alone decides the depth, and one through each pixel corner. A pixel's colour is
-half its centre and an eighth of each of its four corners. Glass has the depth of the glass, a mirror that of its surface, as
-sensors' data sets have it after filling; what is seen through an opening is as far as it is.
+Two rays per pixel: one through its centre, which alone decides the depth, and one through each pixel corner, whose colour is
+worked out along outlines only. A pixel's colour is half its centre and an eighth of each of its four corners. Glass has the depth
+of the glass, a mirror that of its surface, as filled sensor data has it; what is seen through an opening is as far as it is.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +36,23 @@ def pixel_rays(camera: SceneCamera, factor: float) -> FloatArray:
     return np.asarray(camera.rotation() @ rays.reshape(3, -1), np.float32).reshape(rays.shape)
 
 
-def _nearest_centres(ids: Ids) -> npt.NDArray[np.int64]:
-    """For every corner the flat index of a neighbouring pixel that sees the same surface, for (2, H, W) ids."""
+def _neighbours(centre: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+    """The four pixels around each pixel's upper left corner, for arrays (..., H, W); the border repeats itself."""
+    padded = np.pad(centre, [(0, 0)] * (centre.ndim - 2) + [(1, 0), (1, 0)], mode="edge")
+    return padded[..., 1:, 1:], padded[..., :-1, :-1], padded[..., 1:, :-1], padded[..., :-1, 1:]
+
+
+def _outlines(ids: Ids) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Flat indices of the corners whose pixels do not all see one surface, and of a pixel there that sees what the corner sees."""
     centre, corner = ids
-    height, width = centre.shape
-    flat = np.arange(height * width).reshape(height, width)
-    chosen = flat.copy()
-    for dy, dx in ((1, 1), (0, 1), (1, 0)):
-        names, places = (np.pad(a, ((dy, 0), (dx, 0)), mode="edge")[:height, :width] for a in (centre, flat))
-        chosen = np.where((names == corner) & (centre.ravel()[chosen] != corner), places, chosen)
-    return chosen.ravel()
+    names = [n.ravel() for n in _neighbours(centre)]
+    at = np.flatnonzero((names[0] != names[1]) | (names[0] != names[2]) | (names[0] != names[3]))
+    places = [n.ravel()[at] for n in _neighbours(np.arange(centre.size).reshape(centre.shape))]
+    chosen, wanted = places[0].copy(), corner.ravel()[at]
+    for place in places[1:]:
+        better = (centre.ravel()[place] == wanted) & (centre.ravel()[chosen] != wanted)
+        chosen[better] = place[better]
+    return at, chosen
 
 
 def _beyond(stage: Stage, points: FloatArray, rays: FloatArray, found: Surfaces, ids: Ids) -> FloatArray:
@@ -75,34 +84,44 @@ def _beyond(stage: Stage, points: FloatArray, rays: FloatArray, found: Surfaces,
 
 
 def _light(stage: Stage, rays: FloatArray, depth: FloatArray, ids: Ids, factor: float) -> FloatArray:
-    """(3, 2, H, W) linear light of both sets of rays."""
+    """(3, H, W) linear light of a picture: pixel centres everywhere, pixel corners along outlines."""
     camera, shape = stage.place.camera, (rays.shape[2], rays.shape[3])
     pixels = shape[0] * shape[1]
-    d, names = rays.reshape(3, -1), ids.ravel()
+    corners, source = _outlines(ids)
+    sampled = np.concatenate([np.arange(pixels), pixels + corners])
+    d, names = rays.reshape(3, -1)[:, sampled], ids.ravel()[sampled]
     sky = names == SKY
-    reach = np.minimum(np.where(sky, 1, depth.ravel()), _FAR_M)
+    reach = np.minimum(np.where(sky, 1, depth.ravel()[sampled]), _FAR_M)
     points = np.array(camera.position, np.float32)[:, None] + d * reach
     stretch = length(d)
     view = d / stretch
     found = surfaces(stage, points, view, names, reach / np.float32(camera.focal_px * factor))
     p, n, i = points[:, :pixels], found.normals[:, :pixels], names[:pixels]
-    source = _nearest_centres(ids)
     seen = reach[:pixels][~sky[:pixels]]
     span = float(np.clip(0.5 * np.median(seen), 0.2, 4.0)) if seen.size else 1.0
-    shares = []
-    for light in stage.place.lights:
-        share = shadow(stage, light, p, n, i, shape)
-        shares.append(np.concatenate([share, share[source]]))
+    shares = [shadow(stage, light, p, n, i, shape) for light in stage.place.lights]
     unblocked = openness(stage, p, n, i, shape, span)
-    colour = lit(stage, points, view, found, shares, np.concatenate([unblocked, unblocked[source]]))
+    colour = lit(stage, points, view, found, [np.concatenate([s, s[source]]) for s in shares], np.concatenate([unblocked, unblocked[source]]))
     colour = colour * (1 - found.clear) * (1 - 0.6 * found.mirror)
     centre = Surfaces(*(a[..., :pixels] for a in (found.albedo, found.normals, found.gloss, found.mirror, found.clear, found.glow)))
     added = _beyond(stage, p, view[:, :pixels], centre, i)
     colour += np.concatenate([added, added[:, source] * (found.mirror + found.clear > 0.02)[pixels:]], axis=1)
-    outside = stage.place.enclosure.high is None
     haze = with_haze(stage, colour, np.where(sky, 0, reach * stretch))
-    colour = haze if outside else np.where(names == OUTSIDE, haze * 2, colour)
-    return np.where(sky, sky_colour(stage, view), colour).reshape(3, 2, *shape).astype(np.float32)
+    colour = haze if stage.place.enclosure.high is None else np.where(names == OUTSIDE, haze * 2, colour)
+    if sky.any():
+        colour[:, sky] = sky_colour(stage, view[:, sky])
+    return _assembled(colour, corners, shape)
+
+
+def _assembled(colour: FloatArray, corners: npt.NDArray[np.int64], shape: tuple[int, int]) -> FloatArray:
+    """(3, H, W): half a pixel's centre, an eighth of each corner; a corner inside a surface is the mean of its four pixels."""
+    centre = colour[:, : shape[0] * shape[1]].reshape(3, *shape)
+    first, second, third, fourth = _neighbours(centre)
+    corner = ((first + second + third + fourth) / 4).reshape(3, -1)
+    corner[:, corners] = colour[:, shape[0] * shape[1] :]
+    padded = np.pad(corner.reshape(3, *shape), ((0, 0), (0, 1), (0, 1)), mode="edge")
+    around = padded[:, :-1, :-1] + padded[:, 1:, :-1] + padded[:, :-1, 1:] + padded[:, 1:, 1:]
+    return np.asarray(0.5 * centre + 0.125 * around, np.float32)
 
 
 def render_place(place: Place, factor: float = 1.0) -> Picture:
@@ -110,10 +129,7 @@ def render_place(place: Place, factor: float = 1.0) -> Picture:
     stage = set_up(place)
     rays = pixel_rays(place.camera, factor)
     depth, ids = see(stage, rays, factor)
-    light = _light(stage, rays, depth, ids, factor)
-    corners = np.pad(light[:, 1], ((0, 0), (0, 1), (0, 1)), mode="edge")
-    around = corners[:, :-1, :-1] + corners[:, 1:, :-1] + corners[:, :-1, 1:] + corners[:, 1:, 1:]
-    linear = np.ascontiguousarray((0.5 * light[:, 0] + 0.125 * around).transpose(1, 2, 0))
+    linear = np.ascontiguousarray(_light(stage, rays, depth, ids, factor).transpose(1, 2, 0))
     centre = depth[0]
     sky = (ids[0] == SKY) | (centre * (300 / place.camera.focal_px) > HORIZON_CANONICAL)
     return Picture(

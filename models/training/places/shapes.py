@@ -42,7 +42,10 @@ def _ball(o: FloatArray, d: FloatArray, radius: float = 1.0) -> Interval:
 
 def _pipe(o: FloatArray, d: FloatArray) -> Interval:
     """The endless cylinder x^2 + z^2 <= 1."""
-    return quadratic(d[0] * d[0] + d[2] * d[2], o[0] * d[0] + o[2] * d[2], o[0] * o[0] + o[2] * o[2] - 1)
+    a, c = d[0] * d[0] + d[2] * d[2], o[0] * o[0] + o[2] * o[2] - 1
+    enter, leave = quadratic(a, o[0] * d[0] + o[2] * d[2], c)
+    along = (a < 1e-12) & (c < 0)  # inside all the way
+    return np.where(along, -MISS, enter), np.where(along, MISS, leave)
 
 
 def _frustum(o: FloatArray, d: FloatArray, top: float) -> Interval:
@@ -72,13 +75,14 @@ def _capsule(o: FloatArray, d: FloatArray, cap: float) -> Interval:
     return enter, leave
 
 
-def _chamfer(o: FloatArray, d: FloatArray, reach: float) -> Interval:
-    """A box whose twelve edges are cut where the sum of two coordinates passes `reach` (below 2)."""
-    found = _box(o, d)
-    for first, second in ((0, 1), (0, 2), (1, 2)):
+def _chamfer(o: FloatArray, d: FloatArray, detail: tuple[float, ...]) -> Interval:
+    """A box whose twelve edges are cut by planes wi |qi| + wj |qj| <= wi + wj - cut, for detail = (cut, wx, wy, wz)."""
+    found, (cut, *weights) = _box(o, d), detail
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        reach = weights[i] + weights[j] - cut
+        a, b = np.float32(weights[i] / reach), np.float32(weights[j] / reach)
         for sign in (1, -1):
-            edge = slab((o[first] + sign * o[second]) / np.float32(reach), (d[first] + sign * d[second]) / np.float32(reach))
-            found = _inside_of(found, edge)
+            found = _inside_of(found, slab(a * o[i] + sign * b * o[j], a * d[i] + sign * b * d[j]))
     return found
 
 
@@ -88,9 +92,10 @@ def _half_spaces(planes: npt.NDArray[np.float32], o: FloatArray, d: FloatArray) 
     for a, b, c, limit in planes:
         rise = a * d[0] + b * d[1] + c * d[2]
         room = limit - (a * o[0] + b * o[1] + c * o[2])
-        t = room / np.where(np.abs(rise) < 1e-9, np.float32(1e-9), rise)
-        enter = np.where(rise < 0, np.maximum(enter, t), enter)
-        leave = np.where(rise > 0, np.minimum(leave, t), leave)
+        along = np.abs(rise) < 1e-9
+        t = room / np.where(along, np.float32(1e-9), rise)  # for a ray along the plane: far beyond, on the plane's own side
+        enter = np.where((rise < 0) & ~along, np.maximum(enter, t), enter)
+        leave = np.where((rise > 0) | along, np.minimum(leave, t), leave)
     return enter, leave
 
 
@@ -109,7 +114,7 @@ def interval(shape: str, detail: tuple[float, ...], o: FloatArray, d: FloatArray
     if shape == "pillow":
         return _inside_of(_box(o, d), _ball(o, d, detail[0]))
     if shape == "chamfer":
-        return _chamfer(o, d, detail[0])
+        return _chamfer(o, d, detail)
     return _half_spaces(PLANES[shape], o, d)
 
 

@@ -192,7 +192,7 @@ class Beams:
         radius2 = np.float32((1.02 * radius + 0.01) ** 2)
         over = np.maximum(off2 - radius2, 0) * self.length2  # what the ray's foot point must beat
         beyond = along - np.float32(longest) * self.length2
-        return (over <= along * np.abs(along)) & ((beyond <= 0) | (beyond * beyond <= radius2 * self.length2))
+        return ((over <= along * np.abs(along)) | (over == 0)) & ((beyond <= 0) | (beyond * beyond <= radius2 * self.length2))
 
 
 def first_hits(stage: Stage, origin: FloatArray, d: FloatArray, skip: npt.NDArray[np.int64]) -> tuple[FloatArray, Ids]:

@@ -77,7 +77,7 @@ def lens(dice: Dice, indoor: bool) -> Lens:
     """A phone, a good camera, a bad one: exposure, white balance, tone, blur, shake, grain, compression."""
     cast = dice.uniform(-0.12, 0.12)
     return Lens(
-        level=dice.uniform(0.13, 0.42),
+        level=dice.uniform(0.16, 0.45),
         gains=vec(1 + cast, 1.0, 1 - cast * dice.uniform(0.5, 1.3)),
         tone=dice.uniform(0.85, 1.2),
         contrast=dice.pick((0.0, dice.uniform(0.1, 0.6))),
@@ -86,6 +86,6 @@ def lens(dice: Dice, indoor: bool) -> Lens:
         motion_px=dice.pick((0.0, dice.uniform(2, 9)), (8, 1)),
         motion_deg=dice.uniform(0, 180),
         sharpen=dice.pick((0.0, dice.uniform(0.2, 0.9)), (2, 1)),
-        noise=dice.pick((0.0, dice.log_uniform(0.02, 0.2 if indoor else 0.1)), (1, 2)),
+        noise=dice.pick((0.0, dice.log_uniform(0.02, 0.2 if indoor else 0.1)), (1, 1)),
         quality=dice.pick((0, dice.count(35, 95)), (1, 2)),
     )
