@@ -114,8 +114,11 @@ def entry_file_of_another(folder: Path) -> None:
 
 
 def entry_file_climbs_out(folder: Path) -> None:
+    outside = folder.parent / "outside"
+    (folder / "engine.blob").rename(outside)
+    facts = outside.stat()
     data = json.loads((folder / "entry.json").read_text())
-    data["files"][0]["path"] = "../../../etc/passwd"
+    data["files"][0] |= {"path": "../outside", "ctime_ns": facts.st_ctime_ns}
     (folder / "entry.json").write_text(json.dumps(data))
 
 

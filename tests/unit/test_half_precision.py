@@ -117,6 +117,17 @@ def test_layers_are_float16_and_what_would_suffer_is_float32(mini: Path) -> None
     assert len(halves) >= len(layers) - 3  # the last layer; positions
 
 
+def test_the_last_layer_is_float32_though_the_others_are_not(tmp_path: Path) -> None:
+    """A logarithm of depth that is rounded to float16 is depth off by a thousandth."""
+    body = Body()
+    body.add("Relu")
+    half = half_precision_file(body.save(tmp_path / "tiny.onnx"), None)
+    types = types_of(half)
+    first, last = (node for node in onnx.load(half).graph.node if node.op_type == "Conv")
+    assert types[first.input[0]] == types[first.input[1]] == TensorProto.FLOAT16
+    assert types[last.input[0]] == types[last.input[1]] == types[last.output[0]] == TensorProto.FLOAT
+
+
 def test_no_value_is_rounded_between_two_float32_operations(mini: Path) -> None:
     nodes = onnx.load(mini).graph.node
     makers = {name: node for node in nodes for name in node.output}
