@@ -75,7 +75,10 @@ def _machine_lines(found: Diagnosis) -> list[str]:
 def _library_lines(found: Diagnosis) -> list[str]:
     lines = [f"{name} {version}" for name, version in {**found.libraries, **found.helpers}.items()]
     lines = lines or ["No library that runs models is installed."]
-    lines += [f"{name} is installed but does not load: {why}" for name, why in found.broken.items()]
+    for module, why in found.broken.items():
+        package = next((name for name in found.libraries if name.partition("-")[0] == module), module)  # onnxruntime-gpu loads as onnxruntime
+        lines.append(f"{package} is installed but does not load: {why.rstrip('.')}.")
+        lines.append(f"  Installing it again may mend that: pip install --force-reinstall {package}")
     return [*lines, *found.troubles]
 
 

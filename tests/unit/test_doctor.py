@@ -125,6 +125,7 @@ def test_a_broken_library_is_named_with_its_reason_and_others_are_used(tmp_path:
     assert {each["runtime"] for each in found["targets"]} == {"onnxruntime"} and found["model"]["auto"]["runtime"] == "onnxruntime"
     shown = run("--model", model, cache=tmp_path / "cache", path=tmp_path / "site").stdout
     assert "openvino is installed but does not load: libtbb.so.12: cannot open shared object file" in shown and "second line" not in shown
+    assert "pip install --force-reinstall openvino" in shown
 
 
 def test_when_everything_is_broken_the_status_says_so(tmp_path: Path) -> None:
