@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from .catalog import Catalog, load_catalog, unknown_model
-from .checksums import hash_file
 from .errors import ModelError
 from .model_lock import ModelLock, Pin, read_lock
 from .model_paths import SHIPPED_MODELS, default_models_dir
@@ -197,6 +196,8 @@ def _is_name(text: str) -> bool:
 
 
 def _state(path: Path, pin: Pin) -> FileState:
+    from .checksums import hash_file  # brings all that speaks HTTP, which running a model needs none of
+
     try:
         if path.stat().st_size == pin.size and hash_file(path) == pin.sha256:
             return FileState.OK
