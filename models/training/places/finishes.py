@@ -224,7 +224,7 @@ def ground(dice: Dice) -> Finish:
     }[kind]
     colour = hsv(hue, saturation * dice.uniform(0.5, 1.3), value * dice.uniform(0.7, 1.2))
     pattern = "photo:gravel.png" if kind == "gravel" and dice.chance(0.5) else dice.pick(("leaves", "speckle", "clouds"), (3, 1, 1))
-    return Finish(pattern, colour, shade(colour, dice.uniform(0.55, 0.9)), period * 0.6, 0.0, dice.uniform(0.2, 0.6), 0.15)
+    return Finish(pattern, colour, shade(colour, dice.uniform(0.55, 0.9)), round(period * 0.6, 4), 0.0, dice.uniform(0.2, 0.6), 0.15)
 
 
 def foliage(dice: Dice) -> Finish:

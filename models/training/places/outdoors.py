@@ -272,7 +272,7 @@ def hill(dice: Dice, far: float) -> Parts:
     """A hill or mountain on the horizon, `far` metres away."""
     high = far * dice.uniform(0.04, 0.3)
     colour = looks.hsv(dice.uniform(0.2, 0.6), dice.uniform(0.1, 0.4), dice.uniform(0.2, 0.6))
-    look = Finish("leaves", colour, looks.shade(colour, 0.6), far / 10, 0.0, 0.4, 0.3)
+    look = Finish("leaves", colour, looks.shade(colour, 0.6), round(far / 10, 4), 0.0, 0.4, 0.3)
     wide = far * dice.uniform(0.5, 1.6)
     return [ball((0, -high, 0), (wide, 2 * high, wide * 0.7), look) if dice.chance(0.7) else cone((0, 0, 0), wide / 2, wide / 30, high, look)]
 
