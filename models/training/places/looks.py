@@ -20,7 +20,7 @@ from .. import textures
 from ..scenes import FloatArray
 from .description import Finish
 
-PICTURES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "camera.png", "moon.png")
+PICTURES = ("astronaut.png", "chelsea.png", "rocket.jpg", "hubble_deep_field.jpg", "camera.png")
 GROUNDS = ("brick.png", "grass.png", "gravel.png")
 _TILE = 256
 
