@@ -50,18 +50,11 @@ class OpenVinoRuntime:
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
-        openvino = import_openvino()
-        version = openvino.__version__.partition("-")[0]
-        core = openvino.Core()
-        _check_target(target, core)
+        self._opening: _Opening | None = _Opening(path, target, threads, cache)
+        self._name = self._opening.library
         self._target = target
-        self._name = f"{RuntimeName.OPENVINO} {version}"
         self._running = threading.Lock()
-        try:
-            opening = _Opening(openvino, core, path, _properties(target, threads))
-            self._opened: _Opened | None = opening.open(self._name, target, cache, progress, cancel)
-        except RuntimeError as error:  # openvino's exceptions are plain ones
-            raise ModelError(f"{path.name} cannot be loaded by {self._name}: {telling_line(error)}") from error
+        self._opened: _Opened | None = self._opening.open(progress, cancel)
 
     @property
     def name(self) -> str:
@@ -86,20 +79,34 @@ class OpenVinoRuntime:
         with self._running:
             if cancel is not None:
                 cancel.check()  # a run that was given up may have been waited for
-            opened = self._opened  # held to the end of the run, whoever closes the engine meanwhile
-            if opened is None:
-                raise ModelError("The engine is closed; open it again.")
+            opened = self._ready()  # held to the end of the run, whoever closes the engine meanwhile
             try:
                 with nullcontext() if cancel is None else cancel.on_cancel(opened.request.cancel):
                     found = opened.request.infer(feeds, share_inputs=True, share_outputs=True)
-                    return [found[opened.places[name]] for name in outputs]
+                    answer = [found[opened.places[name]] for name in outputs]
             except (RuntimeError, TypeError, ValueError, KeyError) as error:
-                if cancel is not None:
+                cancelled = cancel is not None and cancel.cancelled
+                # Half-way out of a run, operations remember shapes of two pictures, and openvino answers the next one with the wrong map or
+                # none at all (2026.4, new requests included). One that never ended a run has nothing to mix up.
+                if opened.dynamic and (cancelled or opened.has_run):
+                    self._opened = None
+                if cancelled and cancel is not None:
                     cancel.check()
                 raise RuntimeError(telling_line(error)) from error
+            opened.has_run = True
+            return answer
 
     def close(self) -> None:
-        self._opened = None
+        self._opening = self._opened = None
+
+    def _ready(self) -> _Opened:
+        """What is open; opened again after a run that did not end."""
+        opening, opened = self._opening, self._opened
+        if opening is None:
+            raise ModelError("The engine is closed; open it again.")
+        if opened is None:
+            opened = self._opened = opening.open(None, None)
+        return opened
 
 
 def cpu_has_bf16() -> bool:
@@ -118,12 +125,16 @@ def telling_line(error: Exception) -> str:
 
 
 class _Opened:
-    """A request to run with. ``places``: of the outputs, by name. ``memory`` is what the model was loaded from: openvino reads its weights
-    there and keeps no hold of it, so that it must outlive the request."""
+    """A request to run with. ``places``: of the outputs, by name; ``dynamic``: whether pictures may have several sizes.
+
+    ``memory`` is what the model was loaded from: openvino reads its weights there and keeps no hold of it, so that it must outlive the request.
+    """
 
     def __init__(self, compiled: Any, memory: npt.NDArray[np.uint8] | None) -> None:
         self.request = compiled.create_infer_request()
         self.places = {name: place for place, output in enumerate(compiled.outputs) for name in output.get_names()}
+        self.dynamic = any(each.get_partial_shape().is_dynamic for each in compiled.inputs)
+        self.has_run = False
         self._memory = memory
 
     def __del__(self) -> None:
@@ -131,24 +142,32 @@ class _Opened:
 
 
 class _Opening:
-    """A model on its way to be compiled."""
+    """How a model is opened, as often as that is needed. ``library``: its name and version."""
 
-    def __init__(self, openvino: Any, core: Any, path: Path, properties: dict[str, str]) -> None:
-        self._openvino = openvino
-        self._core = core
+    def __init__(self, path: Path, target: Target, threads: int | None, cache: EngineCache | None) -> None:
+        self._openvino = import_openvino()
+        self._core = self._openvino.Core()
+        _check_target(target, self._core)
+        self.library = f"{RuntimeName.OPENVINO} {self._openvino.__version__.partition('-')[0]}"
         self._path = path
-        self._properties = properties
+        self._precision = target.precision
+        self._cache = cache
+        self._properties = _properties(target, threads)
 
-    def open(
-        self, runtime: str, target: Target, cache: EngineCache | None, progress: Progress | None, cancel: CancelToken | None
-    ) -> _Opened:
+    def open(self, progress: Progress | None, cancel: CancelToken | None) -> _Opened:
+        """Raises :class:`ModelError`, and ``CancelledError`` while it waits for another program."""
+        try:
+            return _Opened(self._compile(), None) if self._cache is None else self._obtain(self._cache, progress, cancel)
+        except RuntimeError as error:  # openvino's exceptions are plain ones
+            raise ModelError(f"{self._path.name} cannot be loaded by {self.library}: {telling_line(error)}") from error
+
+    def _obtain(self, cache: EngineCache, progress: Progress | None, cancel: CancelToken | None) -> _Opened:
         """From the cache where it is kept there; compiled and kept where not."""
-        if cache is None:
-            return _Opened(self._compile(), None)
         from ..prepared.engine_cache import EngineKey, model_sha256
         from ..tuning.machine import processor_name
 
-        key = EngineKey(model_sha256(self._path, cache), self._path.name, runtime, processor_name(), target.precision, "as the file says")
+        digest = model_sha256(self._path, cache)
+        key = EngineKey(digest, self._path.name, self.library, processor_name(), self._precision, "as the file says")
         fresh: list[Any] = []
 
         def build(folder: Path) -> None:
