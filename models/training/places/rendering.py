@@ -18,7 +18,7 @@ from ..shading import HORIZON_CANONICAL, Picture
 from .description import Place
 from .lens import photograph_of
 from .lighting import lit, openness, shadow, sky_colour, with_haze
-from .stage import OUTSIDE, SKY, Ids, Stage, first_hits, see, set_up
+from .stage import OUTSIDE, SKY, Ids, Stage, first_hits, see, see_some, set_up
 from .surfaces import Surfaces, length, surfaces
 
 _FAR_M = np.float32(5000)
@@ -42,17 +42,20 @@ def _neighbours(centre: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     return padded[..., 1:, 1:], padded[..., :-1, :-1], padded[..., 1:, :-1], padded[..., :-1, 1:]
 
 
-def _outlines(ids: Ids) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Flat indices of the corners whose pixels do not all see one surface, and of a pixel there that sees what the corner sees."""
-    centre, corner = ids
-    names = [n.ravel() for n in _neighbours(centre)]
-    at = np.flatnonzero((names[0] != names[1]) | (names[0] != names[2]) | (names[0] != names[3]))
-    places = [n.ravel()[at] for n in _neighbours(np.arange(centre.size).reshape(centre.shape))]
-    chosen, wanted = places[0].copy(), corner.ravel()[at]
-    for place in places[1:]:
-        better = (centre.ravel()[place] == wanted) & (centre.ravel()[chosen] != wanted)
+def _outlines(ids: Ids) -> npt.NDArray[np.int64]:
+    """Flat indices of the corners whose four pixels do not all see one surface."""
+    first, second, third, fourth = _neighbours(ids)
+    return np.flatnonzero((first != second) | (first != third) | (first != fourth))
+
+
+def _nearest_centres(ids: Ids, corners: npt.NDArray[np.int64], wanted: Ids) -> npt.NDArray[np.int64]:
+    """For each of some corners a pixel next to it (flat index) that sees the surface `wanted`, if any of the four does."""
+    first, *others = (n.ravel()[corners] for n in _neighbours(np.arange(ids.size).reshape(ids.shape)))
+    chosen, flat = first.copy(), ids.ravel()
+    for place in others:
+        better = (flat[place] == wanted) & (flat[chosen] != wanted)
         chosen[better] = place[better]
-    return at, chosen
+    return chosen
 
 
 def _beyond(stage: Stage, points: FloatArray, rays: FloatArray, found: Surfaces, ids: Ids) -> FloatArray:
@@ -87,11 +90,13 @@ def _light(stage: Stage, rays: FloatArray, depth: FloatArray, ids: Ids, factor: 
     """(3, H, W) linear light of a picture: pixel centres everywhere, pixel corners along outlines."""
     camera, shape = stage.place.camera, (rays.shape[2], rays.shape[3])
     pixels = shape[0] * shape[1]
-    corners, source = _outlines(ids)
-    sampled = np.concatenate([np.arange(pixels), pixels + corners])
-    d, names = rays.reshape(3, -1)[:, sampled], ids.ravel()[sampled]
+    corners = _outlines(ids)
+    corner_depth, corner_ids = see_some(stage, rays[:, 1], factor, corners)
+    source = _nearest_centres(ids, corners, corner_ids)
+    d = np.concatenate([rays[:, 0].reshape(3, -1), rays[:, 1].reshape(3, -1)[:, corners]], axis=1)
+    names = np.concatenate([ids.ravel(), corner_ids])
     sky = names == SKY
-    reach = np.minimum(np.where(sky, 1, depth.ravel()[sampled]), _FAR_M)
+    reach = np.minimum(np.where(sky, 1, np.concatenate([depth.ravel(), corner_depth])), _FAR_M)
     points = np.array(camera.position, np.float32)[:, None] + d * reach
     stretch = length(d)
     view = d / stretch
@@ -128,13 +133,12 @@ def render_place(place: Place, factor: float = 1.0) -> Picture:
     """The picture, planar depth and sky of a place; `factor` 0.5 gives half the camera's size, with half its focal length."""
     stage = set_up(place)
     rays = pixel_rays(place.camera, factor)
-    depth, ids = see(stage, rays, factor)
+    depth, ids = see(stage, rays[:, 0], factor)
     linear = np.ascontiguousarray(_light(stage, rays, depth, ids, factor).transpose(1, 2, 0))
-    centre = depth[0]
-    sky = (ids[0] == SKY) | (centre * (300 / place.camera.focal_px) > HORIZON_CANONICAL)
+    sky = (ids == SKY) | (depth * (300 / place.camera.focal_px) > HORIZON_CANONICAL)
     return Picture(
         photograph_of(linear, place.lens, place.seed),
-        np.where(sky, 0, centre).astype(np.float32),
+        np.where(sky, 0, depth).astype(np.float32),
         sky,
         place.camera.focal_px * factor,
     )

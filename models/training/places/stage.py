@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A place made ready for rays: all frames as arrays, and the three questions asked of it.
 
-`see` casts a picture's rays (each part only where its window on the screen is), `first_hits` any rays, `blocked` asks whether
-anything stands between a point and a light. Camera rays have a forward component of 1: their parameter is planar depth.
+`see` and `see_some` cast a picture's rays (each part only where its window on the screen is), `first_hits` any rays, `blocked`
+asks whether anything stands between a point and a light. Camera rays have a forward component of 1: their parameter is planar depth.
 """
 
 from __future__ import annotations
@@ -150,20 +150,35 @@ def in_opening(around: Enclosure, points: FloatArray, ids: Ids) -> Mask:
 
 
 def see(stage: Stage, rays: FloatArray, factor: float) -> tuple[FloatArray, Ids]:
-    """Depth and id, both (S, H, W), of camera rays (3, S, H, W) in a picture `factor` times the camera's size."""
-    camera = stage.place.camera
+    """Depth and id, both (H, W), of camera rays (3, H, W) in a picture `factor` times the camera's size."""
+    camera, shape = stage.place.camera, (rays.shape[1], rays.shape[2])
     origin = np.array(camera.position, np.float32)[:, None]
-    depth, ids = enclosure_hits(stage.place.enclosure, origin, rays.reshape(3, -1))
-    depth, ids = depth.reshape(rays.shape[1:]), ids.reshape(rays.shape[1:])
-    for index, (top, bottom, left, right) in enumerate(windows(stage, camera, factor, rays.shape[2:]).tolist()):
+    depth, ids = (a.reshape(shape) for a in enclosure_hits(stage.place.enclosure, origin, rays.reshape(3, -1)))
+    for index, (top, bottom, left, right) in enumerate(windows(stage, camera, factor, shape).tolist()):
         if top >= bottom or left >= right:
             continue
-        d = rays[:, :, top:bottom, left:right]
+        d = rays[:, top:bottom, left:right]
         t = stage.hit(index, origin, d.reshape(3, -1)).reshape(d.shape[1:])
-        before = depth[:, top:bottom, left:right]
+        before = depth[top:bottom, left:right]
         closer = t < before
         before[closer] = t[closer]
-        ids[:, top:bottom, left:right][closer] = FIRST_PART + index
+        ids[top:bottom, left:right][closer] = FIRST_PART + index
+    return depth, ids
+
+
+def see_some(stage: Stage, rays: FloatArray, factor: float, at: npt.NDArray[np.int64]) -> tuple[FloatArray, Ids]:
+    """The same for the camera rays (3, H, W) at flat indices `at` alone: depth and id (N,)."""
+    camera, shape = stage.place.camera, (rays.shape[1], rays.shape[2])
+    origin = np.array(camera.position, np.float32)[:, None]
+    d = rays.reshape(3, -1)[:, at]
+    rows, columns = at // shape[1], at % shape[1]
+    depth, ids = enclosure_hits(stage.place.enclosure, origin, d)
+    for index, (top, bottom, left, right) in enumerate(windows(stage, camera, factor, shape).tolist()):
+        here = np.flatnonzero((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right))
+        if here.size:
+            t = stage.hit(index, origin, d[:, here])
+            closer = t < depth[here]
+            depth[here[closer]], ids[here[closer]] = t[closer], FIRST_PART + index
     return depth, ids
 
 

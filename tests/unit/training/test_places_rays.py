@@ -120,13 +120,16 @@ def test_what_a_camera_sees_is_what_any_ray_meets(kind: str) -> None:
     place = next(p for p in map(draw_place, range(600, 900)) if p.kind == kind)
     ready = stage.set_up(place)
     rays = pixel_rays(place.camera, 0.25)
-    depth, ids = stage.see(ready, rays, 0.25)
-    flat = rays.reshape(3, -1)
+    depth, ids = stage.see(ready, rays[:, 0], 0.25)
+    flat = rays[:, 0].reshape(3, -1)
     origin = np.repeat(np.array(place.camera.position, np.float32)[:, None], flat.shape[1], 1)
     other, names = stage.first_hits(ready, origin, flat, np.full(flat.shape[1], -2))
     same = np.isclose(depth.ravel(), other, rtol=1e-4) | (~np.isfinite(depth.ravel()) & ~np.isfinite(other))
     assert same.mean() > 0.9995
     assert (ids.ravel() == names).mean() > 0.999
+    some = np.arange(0, flat.shape[1], 7)
+    depth_there, ids_there = stage.see_some(ready, rays[:, 0], 0.25, some)
+    assert np.array_equal(depth_there, depth.ravel()[some]) and np.array_equal(ids_there, ids.ravel()[some])
 
 
 @pytest.mark.parametrize("seed", range(700, 708))
