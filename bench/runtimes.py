@@ -7,7 +7,7 @@
 First how long a new program takes to the first depth of the embedded model, with nothing known of this machine and with everything kept. Then
 for each graph a table of the bare runtimes, and whether `auto` is within 5 % of the fastest. Where torch and transformers are
 installed, graphs that `bench/graphs.py` knows by name are also run by PyTorch, in FP32 and BF16: floors from outside. Measures in a cache
-folder of its own, so that `auto` is chosen anew. Exit status 1 when a limit is missed.
+folder of its own, so that `auto` is chosen anew. Prints Markdown, for docs/performance.md. Exit status 1 when a limit is missed.
 """
 
 from __future__ import annotations
@@ -71,14 +71,15 @@ def compare(path: Path, frames: int, threads: int | None, cache: EngineCache, ou
     signature = known.signature
     plan = plan_input(*PICTURE, known.spec.input, (signature.height, signature.width))
     tensor = np.ascontiguousarray(make_tensor(sample_picture(*PICTURE), plan, known.spec.input.method, signature)).copy()
-    choice = choose(path, candidates(path, Wish()), threads=threads, cache=cache, recognised=known)
-    choice.runtime.close()
+    for _ in range(3):  # openings; a measurement that a busy machine left open is repeated
+        choice = choose(path, candidates(path, Wish()), threads=threads, cache=cache, recognised=known)
+        choice.runtime.close()
     opened: dict[Target, Runtime] = {}
     for target in wanted_targets(path, ["all"]):
         try:
             opened[target] = open_target(path, target, threads=threads, cache=cache)
         except Exception as error:  # a library's own, of whatever class
-            print(f"  {target} does not open: {error}")
+            print(f"{target} does not open: {error}")
 
     def bare(runtime: Runtime) -> Callable[[], object]:
         return lambda: runtime.run({signature.image.name: tensor}, signature.output_names)
@@ -94,15 +95,15 @@ def report(path: Path, size: tuple[int, int], auto: Target, timings: tuple[Timin
     """The table; ratios are to the fastest of ours."""
     ours = {each.name: each for each in timings if not each.name.startswith("PyTorch")}
     fastest = min(each.median_ms for each in ours.values())
-    print(f"{path.stem}, input {size[0]}x{size[1]}")
+    print(f"\n**{path.stem}**, input {size[0]}x{size[1]}\n\n| runtime | ms a run | ± | of the fastest | first run, ms |\n|---|---|---|---|---|")
     for each in sorted(timings, key=lambda each: each.median_ms):
-        mark = "  <- auto" if each.name == str(auto) else ""
-        times = f"{each.median_ms:9.1f} ms  ±{each.spread_ms:6.1f}  first {each.first_ms:8.1f}"
-        print(f"  {each.name:<28} {times}  {each.median_ms / fastest:5.2f} x{mark}")
+        name = f"{each.name} (`auto`)" if each.name == str(auto) else each.name
+        print(f"| {name} | {each.median_ms:.1f} | {each.spread_ms:.1f} | {each.median_ms / fastest:.2f} x | {each.first_ms:.0f} |")
+    print()
     for name, reason in failed.items():
-        print(f"  {name} failed: {reason}")
+        print(f"{name} failed: {reason}")
     ratio = ours[str(auto)].median_ms / fastest
-    print(f"  auto is at {ratio:.3f} x the fastest (limit {LIMIT}){'' if ratio <= LIMIT else '  TOO SLOW'}", flush=True)
+    print(f"`auto` is at {ratio:.3f} x the fastest (limit {LIMIT}){'' if ratio <= LIMIT else '  TOO SLOW'}", flush=True)
     return ratio <= LIMIT
 
 
@@ -115,12 +116,12 @@ def cold_starts(folder: Path) -> bool:
         for name, target in zip(seconds, (None, None, only), strict=True):
             found = first_frame("depthbridge-mini", target, PICTURE)
             if found.seconds is None:
-                print(f"  {name} failed: {found.error}")
+                print(f"{name} failed: {found.error}")
                 return False
             seconds[name].append(found.seconds)
-    print("depthbridge-mini, from the start of a program to the first depth")
+    print(f"\n| depthbridge-mini, from the start of a program to the first depth | seconds (limit {COLD_LIMIT_S}) |\n|---|---|")
     for name, each in seconds.items():
-        print(f"  {name:<28} {statistics.median(each):6.2f} s  (limit {COLD_LIMIT_S} s)")
+        print(f"| {name} | {statistics.median(each):.2f} |")
     return all(statistics.median(each) <= COLD_LIMIT_S for each in seconds.values())
 
 
@@ -130,6 +131,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=12, help="rounds")
     parser.add_argument("--threads", type=int, help="of the CPU; otherwise the library's choice")
     parser.add_argument("--cache", type=Path, help="where compiled engines are kept; otherwise a folder that goes afterwards")
+    parser.add_argument("--no-cold", action="store_true", help="leave the new programs out")
     parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
@@ -137,7 +139,7 @@ def main() -> int:
     print(f"{this_processor()}; " + ", ".join(f"{name} {version}" for name, version in library_versions().items()))
     with tempfile.TemporaryDirectory(prefix="depthbridge-bench-") as folder:
         kept = options.cache or Path(folder)
-        good = [cold_starts(Path(folder))]
+        good = [options.no_cold or cold_starts(Path(folder))]
         (kept / "choices.json").unlink(missing_ok=True)
         cache = EngineCache(kept)
         paths = [SHIPPED_MODELS / "depthbridge-mini.onnx", *options.graphs]
