@@ -7,6 +7,7 @@ import math
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,6 +51,8 @@ class BufferPool:
         self._returned: deque[_Block] = deque()
         self._lock = threading.Lock()
         self.misses = 0
+        # Told of memory when it is made: a device's copies are faster into memory that is locked into place.
+        self.on_new_memory: Callable[[npt.NDArray[np.uint8]], object] | None = None
 
     def take(self, shape: tuple[int, ...], dtype: type[_Scalar]) -> npt.NDArray[_Scalar]:
         """An array with C order and any content, aligned to 64 bytes. ``misses`` counts those that needed new memory."""
@@ -62,6 +65,8 @@ class BufferPool:
                 self.misses += 1
         if block is None:
             block = _Block.new(size)
+            if self.on_new_memory is not None:
+                self.on_new_memory(block.memory)
         return np.asarray(_Lease(self, block, shape, kind))
 
     @property

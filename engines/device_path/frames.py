@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ from ..runtimes.onnx_runtime import OnnxRuntime
 from ..signature import Signature
 from .graphs import AfterForm, BeforeForm, after, before
 from .lanes import Lanes
+from .pinned import pin
 from .route import NotOnDeviceError, Route
 from .slot import FinishedFrame, Slot
 from .tensors import NO_GRAPH, Place, open_small
@@ -79,6 +81,8 @@ class DeviceFrames:
         self._runtime, self._signature, self._spec, self._policy = runtime, signature, spec, policy
         self._pool = BufferPool() if pool is None else pool
         self._place = Place.of(runtime.device)
+        if self._place.kind == "cuda":
+            self._pool.on_new_memory = partial(pin, device_index=self._place.index)
         self._graph_ids = itertools.count(1)
         self._lanes: Lanes[list[FinishedFrame]] = Lanes(("upload", "model", "download"))
         self._small: dict[BeforeForm | AfterForm, onnxruntime.InferenceSession] = {}
@@ -184,8 +188,7 @@ class DeviceFrames:
 
     def _session_for(self, form: BeforeForm | AfterForm) -> onnxruntime.InferenceSession:
         if form not in self._small:
-            graph = before(form) if isinstance(form, BeforeForm) else after(form)
-            self._small[form] = open_small(graph, self._place)
+            self._small[form] = open_around(form, self._place)
         return self._small[form]
 
     def _submit(
@@ -210,6 +213,11 @@ class DeviceFrames:
         except RuntimeError as error:  # its threads have ended
             kept.free.put(slot)
             raise ModelError("The engine is closed; open it again.") from error
+
+
+def open_around(form: BeforeForm | AfterForm, place: Place) -> onnxruntime.InferenceSession:
+    """The session of the small graph of that form."""
+    return open_small(before(form) if isinstance(form, BeforeForm) else after(form), place)
 
 
 def device_frames(

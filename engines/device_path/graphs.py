@@ -20,6 +20,8 @@ from ..signature import Layout
 
 _OPSET, _IR = 13, 7
 _SKY_FILL_PERCENT, _SKY_FILL_MIN_COUNT = 99, 10
+# Rounded places give pixels that have no share one of a millionth.
+_LEAST_SHARE = 1e-4
 _NETWORK_DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8, "float64": np.float64}
 
 
@@ -83,33 +85,34 @@ def before(form: BeforeForm) -> bytes:
 def after(form: AfterForm) -> bytes:
     """A model's layers to a picture's.
 
-    Inputs: ``depth``, ``sky``, ``confidence`` [N,h,w] as the model has them; ``factor`` float32 [N,1,1], what its depth is multiplied by;
-    ``most`` int64 [1], how many of a map's largest values can decide the fill of its sky: ceil((h w - 1) / 100) + 1; of each axis ``_low``,
-    ``_high`` int32 and ``_weight`` float32 (:class:`~.resampling.Taps`), where the policy crops ``_inside``.
-    Outputs: ``values`` float32, ``valid`` uint8, ``full_sky`` and ``full_confidence`` float32, all [N,H,W].
+    Inputs: ``depth``, ``sky``, ``confidence`` [N,1,h,w] as the model has them; ``factor`` float32 [N,1,1,1], what its depth is multiplied by;
+    ``most`` int64 [1], how many of a map's largest values can decide the fill of its sky: ceil((h w - 1) / 100) + 1; ``size`` int64 [4],
+    N,1,H,W; where the policy crops ``pads`` int64 [8] and ``inside`` bool [1,1,H,W] (:mod:`.resampling`).
+    Outputs: ``values`` float32, ``valid`` uint8, ``full_sky`` and ``full_confidence`` float32, all [N,1,H,W].
     """
     graph = _Builder()
+    shape, full = ("n", 1, "h", "w"), ("n", 1, "H", "W")
     layers = {"depth": form.depth, "sky": form.sky, "confidence": form.confidence}
-    raw = {name: graph.as_float(graph.input(name, _NETWORK_DTYPES[dtype], ("n", "h", "w")), dtype) for name, dtype in layers.items() if dtype}
-    # What is not finite is broken: NaN spreads to every pixel it has a share in, and to no other.
-    depth = graph.node("Where", graph.is_finite(raw["depth"]), raw["depth"], graph.scalar(np.nan))
-    if form.fills_sky:
-        depth = _fill_sky(graph, depth, raw["sky"])
-    depth = graph.node("Mul", depth, graph.input("factor", np.float32, ("n", 1, 1)))
+    raw = {name: graph.as_float(graph.input(name, _NETWORK_DTYPES[dtype], shape), dtype) for name, dtype in layers.items() if dtype}
+    depth = _fill_sky(graph, raw["depth"], raw["sky"]) if form.fills_sky else raw["depth"]
+    depth = graph.node("Mul", depth, graph.input("factor", np.float32, ("n", 1, 1, 1)))
     upsample = _Upsampler(graph, form.cropped)
-    values = upsample(depth, np.nan)
     zero = graph.scalar(0)
+    finite = graph.is_finite(depth)
+    values = upsample(graph.node("Where", finite, depth, zero))
+    # No depth wherever a pixel that is not finite has a share.
+    share = upsample(graph.node("Cast", graph.node("Not", finite), to=graph.type_of(np.float32)))
+    whole = upsample.inside(graph.node("Less", share, graph.scalar(_LEAST_SHARE)))
     sign = graph.node("Not", graph.node("Less", values, zero)) if form.kind is DepthKind.DISPARITY else graph.node("Greater", values, zero)
-    finite = graph.is_finite(values)
-    valid = graph.node("And", finite, sign)
+    valid = graph.node("And", whole, sign)
     if form.sky is not None:
-        full_sky = upsample(raw["sky"], 0.0)
+        full_sky = upsample.covered(upsample(raw["sky"]))
         valid = graph.node("And", valid, graph.node("Less", full_sky, graph.scalar(SKY_THRESHOLD)))
-        graph.output(full_sky, "full_sky", np.float32, ("n", "H", "W"))
+        graph.output(full_sky, "full_sky", np.float32, full)
     if form.confidence is not None:
-        graph.output(upsample(raw["confidence"], 0.0), "full_confidence", np.float32, ("n", "H", "W"))
-    graph.output(graph.node("Where", finite, values, zero), "values", np.float32, ("n", "H", "W"))
-    graph.output(graph.node("Cast", valid, to=graph.type_of(np.uint8)), "valid", np.uint8, ("n", "H", "W"))
+        graph.output(upsample.covered(upsample(raw["confidence"])), "full_confidence", np.float32, full)
+    graph.output(graph.node("Where", whole, values, zero), "values", np.float32, full)
+    graph.output(graph.node("Cast", valid, to=graph.type_of(np.uint8)), "valid", np.uint8, full)
     return graph.finish("after")
 
 
@@ -118,7 +121,7 @@ def _fill_sky(graph: _Builder, depth: str, sky: str) -> str:
 
     Only the largest hundredth of a map can hold it, so a partial sort is enough. Ranks are counted in float64, which holds them exactly.
     """
-    finite = graph.node("Equal", depth, depth)  # NaN is not equal to itself
+    finite = graph.is_finite(depth)
     is_sky = graph.node("Greater", sky, graph.scalar(np.nextafter(np.float32(SKY_THRESHOLD), np.float32(0))))
     ground = graph.node("And", finite, graph.node("Not", is_sky))
     flat = graph.constant(np.array([0, -1], np.int64))
@@ -147,33 +150,33 @@ def _fill_sky(graph: _Builder, depth: str, sky: str) -> str:
     fill = graph.node("Add", low, graph.node("Mul", graph.node("Sub", high, low), share))
     least = graph.scalar(_SKY_FILL_MIN_COUNT)
     enough = graph.node("And", graph.node("Greater", grounds, least), graph.node("Greater", count(is_sky), least))
-    one_a_map = graph.constant(np.array([-1, 1, 1], np.int64))
+    one_a_map = graph.constant(np.array([-1, 1, 1, 1], np.int64))
     filled = graph.node("And", is_sky, graph.node("Reshape", enough, one_a_map))
     return graph.node("Where", filled, graph.node("Reshape", fill, one_a_map), depth)
 
 
 class _Upsampler:
-    """Bilinear sampling of layers at the picture's pixels; two gathers an axis are exact whatever the GPU does with matrix products."""
+    """``postprocess.to_source_size``: bilinear between pixel centres. What a crop has cut away is put back as copies of the edge, and covered
+    by 0 in the end."""
 
     def __init__(self, graph: _Builder, cropped: bool) -> None:
         self._graph = graph
-        self._axes = []
-        for axis, name in ((1, "row"), (2, "column")):
-            shape = ("H",) if axis == 1 else ("W",)
-            low, high = (graph.input(f"{name}_{end}", np.int32, shape) for end in ("low", "high"))
-            weight = graph.input(f"{name}_weight", np.float32, (1, "H", 1) if axis == 1 else (1, 1, "W"))
-            self._axes.append((axis, low, high, weight))
-        self._inside = None
-        if cropped:
-            rows, columns = graph.input("row_inside", np.bool_, (1, "H", 1)), graph.input("column_inside", np.bool_, (1, 1, "W"))
-            self._inside = graph.node("And", rows, columns)
+        self._size = graph.input("size", np.int64, (4,))
+        self._pads = graph.input("pads", np.int64, (8,)) if cropped else None
+        self._inside = graph.input("inside", np.bool_, (1, 1, "H", "W")) if cropped else None
 
-    def __call__(self, layer: str, outside: float) -> str:
-        graph = self._graph
-        for axis, low, high, weight in self._axes:
-            near, far = graph.node("Gather", layer, low, axis=axis), graph.node("Gather", layer, high, axis=axis)
-            layer = graph.node("Add", near, graph.node("Mul", graph.node("Sub", far, near), weight))
-        return layer if self._inside is None else graph.node("Where", self._inside, layer, graph.scalar(outside))
+    def __call__(self, layer: str) -> str:
+        if self._pads is not None:
+            layer = self._graph.node("Pad", layer, self._pads, mode="edge")
+        return self._graph.node("Resize", layer, "", "", self._size, mode="linear", coordinate_transformation_mode="half_pixel")
+
+    def inside(self, mask: str) -> str:
+        """``mask`` where the picture is covered."""
+        return mask if self._inside is None else self._graph.node("And", mask, self._inside)
+
+    def covered(self, layer: str) -> str:
+        """``layer``, 0 where the picture is not covered."""
+        return layer if self._inside is None else self._graph.node("Where", self._inside, layer, self._graph.scalar(0))
 
 
 class _Builder:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resizing as linear maps, one an axis: what the device multiplies by, or gathers with, to do what OpenCV does on the host.
+"""Resizing a frame as products with a matrix an axis: what the device multiplies by to do what OpenCV does on the host.
 
-Cubic, area and linear resizing are separable and linear; only rounding to bytes between two steps is not. The matrices are made by OpenCV
+Cubic and area resizing are separable and linear; only rounding to bytes between two steps is not. The matrices are made by OpenCV
 itself, from an identity, so that there is one definition of each resizer in the house.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model_spec import ResizeMethod
+from ..postprocess import set_outside
 from ..preprocess import InputPlan
 
 FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.int32]
 
 _COLUMNS_AT_ONCE = 512
 # OpenCV halves bytes by (a + b + c + d + 2) >> 2: ties go up, where rounding alone sends them to even. Sums are multiples of a quarter.
@@ -31,17 +31,6 @@ class Step:
     rows: FloatArray
     columns: FloatArray
     nudge: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Taps:
-    """Bilinear sampling of one axis: ``a + (b - a) * weight`` with a and b at ``low`` and ``high``. A weight of 0 reads ``low`` alone, so that
-    a broken value reaches only where it has a share. ``inside`` is False where the axis is not covered."""
-
-    low: IndexArray
-    high: IndexArray
-    weight: FloatArray
-    inside: npt.NDArray[np.bool_]
 
 
 def rounds_to_bytes(method: ResizeMethod, dtype: str) -> bool:
@@ -85,20 +74,14 @@ def axis_matrix(old: int, new: int, resizer: int) -> FloatArray:
     return matrix
 
 
-def output_taps(plan: InputPlan, grid: tuple[int, int]) -> tuple[Taps, Taps]:
-    """Taps of the rows and of the columns from a layer of ``grid`` (height, width) to the picture: ``postprocess.to_source_size``."""
-    return (
-        _axis_taps(plan.source[1], plan.resized[1], plan.top, plan.size[1], grid[0]),
-        _axis_taps(plan.source[0], plan.resized[0], plan.left, plan.size[0], grid[1]),
-    )
+def padding(plan: InputPlan) -> npt.NDArray[np.int64]:
+    """What was cut from the resized picture, as ``Pad`` of a [N,1,h,w] layer takes it: each axis' starts, then its ends."""
+    right, bottom = plan.resized[0] - plan.left - plan.size[0], plan.resized[1] - plan.top - plan.size[1]
+    return np.array([0, 0, plan.top, plan.left, 0, 0, bottom, right], np.int64)
 
 
-def _axis_taps(source: int, resized: int, offset: int, size: int, grid: int) -> Taps:
-    # Pixel centres; rounded to float32 where OpenCV rounds, so that the same pixels get a share.
-    place = (((np.arange(source) + 0.5) * resized / source - offset) * grid / size - 0.5).astype(np.float32)
-    inside = (place > -0.5 - 1e-4) & (place < grid - 0.5 + 1e-4)
-    place = np.clip(place, 0, grid - 1)
-    low = np.floor(place).astype(np.int32)
-    weight = (place - low).astype(np.float32)
-    high = np.where(weight > 0, np.minimum(low + 1, grid - 1), low).astype(np.int32)
-    return Taps(low, high, weight, inside)
+def covered(plan: InputPlan) -> npt.NDArray[np.bool_]:
+    """(H,W): the pixels of the picture that the window covers."""
+    inside = np.ones((plan.source[1], plan.source[0]), np.bool_)
+    set_outside(inside, plan, False)
+    return inside

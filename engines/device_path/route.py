@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model_spec import InputPolicy, ModelSpec, ResizeMethod
+from ..model_spec import InputPolicy, ModelSpec
 from ..preprocess import InputPlan
 from ..signature import Layout, Signature
 from .graphs import AfterForm, BeforeForm
-from .resampling import input_steps, output_taps, rounds_to_bytes
+from .resampling import covered, input_steps, padding, rounds_to_bytes
 from .tensors import Place, shapes_of
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _LAYER_DTYPES = ("float32", "float16", "float64")
-_CROPPING = (ResizeMethod.UPPER_BOUND_CROP, ResizeMethod.LOWER_BOUND_CROP)
 
 
 class NotOnDeviceError(Exception):
@@ -71,14 +70,20 @@ class Route:
         dtypes = {layer: self._outputs[name][1] for layer, name in self.layers.items()}
         if odd := set(dtypes.values()) - set(_LAYER_DTYPES):
             raise NotOnDeviceError(f"its layers are of the type {', '.join(sorted(odd))}")
-        cropped = policy.method in _CROPPING
+        cropped = plan.size != plan.resized
         form = AfterForm(spec.kind, dtypes["depth"], dtypes.get("sky"), dtypes.get("confidence"), cropped)
         self.after = small(form)
-        self.output_maps = self._output_maps(cropped)
+        self.output_maps: dict[str, onnxruntime.OrtValue] = {"inside": place.copy_of(covered(plan)[None, None])} if cropped else {}
         self.float_outputs = ["values", *(f"full_{layer}" for layer in self.layers if layer != "depth")]
-        # Kept alive here: the slots bind its address.
-        most = math.ceil((self.grid[0] * self.grid[1] - 1) / 100) + 1
-        self.most = Place("cpu", 0).copy_of(np.array([most], np.int64)) if form.fills_sky else None
+        host = Place("cpu", 0)  # where sizes and counts are read, whatever computes
+        self.output_counts = {"size": host.copy_of(np.array([count, 1, plan.source[1], plan.source[0]], np.int64))}
+        if cropped:
+            if self.grid != (height, width):
+                raise NotOnDeviceError("it answers in a size of its own, and the input policy crops")
+            self.output_counts["pads"] = host.copy_of(padding(plan))
+        if form.fills_sky:
+            most = math.ceil((self.grid[0] * self.grid[1] - 1) / 100) + 1
+            self.output_counts["most"] = host.copy_of(np.array([most], np.int64))
 
     def model_outputs(self) -> dict[str, onnxruntime.OrtValue]:
         """Tensors for the model's outputs, to be written by every run."""
@@ -99,12 +104,3 @@ class Route:
         if len(shape) < 2 or math.prod(shape[:-2]) != self.count or (self.count > 1 and shape[0] != self.count):
             raise NotOnDeviceError(f"its output {name} has the shape {list(shape)} for {self.count} pictures")
         return shape[-2], shape[-1]
-
-    def _output_maps(self, cropped: bool) -> dict[str, onnxruntime.OrtValue]:
-        maps = {}
-        for name, taps, shape in zip(("row", "column"), output_taps(self.plan, self.grid), ((1, -1, 1), (1, 1, -1)), strict=True):
-            maps[f"{name}_low"], maps[f"{name}_high"] = self.place.copy_of(taps.low), self.place.copy_of(taps.high)
-            maps[f"{name}_weight"] = self.place.copy_of(taps.weight.reshape(shape))
-            if cropped:
-                maps[f"{name}_inside"] = self.place.copy_of(taps.inside.reshape(shape))
-        return maps

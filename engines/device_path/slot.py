@@ -54,7 +54,7 @@ class Slot:
         self._pinned = place.kind == "cuda" and pin(self._host, place.index)
         self._frame = place.tensor((count, height, 3 * width), np.uint8)
         self._tensor = place.tensor(route.tensor_shape, route.tensor_dtype)
-        self._factor = place.tensor((count, 1, 1), np.float32)
+        self._factor = place.tensor((count, 1, 1, 1), np.float32)
         self._raw = route.model_outputs()
         self._before = route.before.io_binding()
         self._model = route.model.io_binding()
@@ -72,19 +72,19 @@ class Slot:
         for name, tensor in self._raw.items():
             self._model.bind_ortvalue_output(name, tensor)
         for layer, name in route.layers.items():
-            bind_input(self._after, layer, self._raw[name], place, (route.count, *route.grid))
+            bind_input(self._after, layer, self._raw[name], place, (route.count, 1, *route.grid))
         bind_input(self._after, "factor", self._factor, place)
         for name, tensor in route.output_maps.items():
             bind_input(self._after, name, tensor, place)
-        if route.most is not None:  # a count, which the host decides by
-            bind_input(self._after, "most", route.most, Place("cpu", 0))
+        for name, tensor in route.output_counts.items():
+            bind_input(self._after, name, tensor, Place("cpu", 0))
 
     def upload(self, pictures: Sequence[_Pixels], factors: Sequence[float]) -> None:
         """The frames go up, and become the model's input."""
         started = time.perf_counter()
         source = pictures[0][None] if not self._pinned and len(pictures) == 1 else self._staged(pictures)
         self._frame.update_inplace(source.reshape(self._frame.shape()))
-        self._factor.update_inplace(np.array(factors, np.float32).reshape(-1, 1, 1))
+        self._factor.update_inplace(np.array(factors, np.float32).reshape(-1, 1, 1, 1))
         run_bound(self._route.before, self._before)
         self._times[0] = (time.perf_counter() - started) * 1e3
 
@@ -99,7 +99,7 @@ class Slot:
         started = time.perf_counter()
         route = self._route
         width, height = route.plan.source
-        shape = (route.count, height, width)
+        shape = (route.count, 1, height, width)
         floats = {name: self._pool.take(shape, np.float32) for name in route.float_outputs}
         valid = self._pool.take(shape, np.bool_)
         arrays: dict[str, npt.NDArray[Any]] = {**floats, "valid": valid}
@@ -114,10 +114,10 @@ class Slot:
             matrices = {role: value[place : place + 1] if value.shape[0] == route.count else value for role, value in facts.items()}
             return FinishedFrame(
                 plan=route.plan,
-                values=floats["values"][place],
-                valid=valid[place],
-                sky=floats["full_sky"][place] if "full_sky" in floats else None,
-                confidence=floats["full_confidence"][place] if "full_confidence" in floats else None,
+                values=floats["values"][place, 0],
+                valid=valid[place, 0],
+                sky=floats["full_sky"][place, 0] if "full_sky" in floats else None,
+                confidence=floats["full_confidence"][place, 0] if "full_confidence" in floats else None,
                 intrinsics=matrices.get("intrinsics"),
                 extrinsics=matrices.get("extrinsics"),
                 prepare_ms=self._times[0],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from depthbridge.engines.depth_map import SKY_THRESHOLD, DepthKind
 from depthbridge.engines.device_path.graphs import AfterForm, BeforeForm, after, before
-from depthbridge.engines.device_path.resampling import axis_matrix, input_steps, output_taps, rounds_to_bytes
+from depthbridge.engines.device_path.resampling import axis_matrix, covered, input_steps, padding, rounds_to_bytes
 from depthbridge.engines.device_path.tensors import Place, open_small
 from depthbridge.engines.model_spec import InputPolicy, ResizeMethod
 from depthbridge.engines.preprocess import InputPlan, plan_input
@@ -149,7 +149,8 @@ def scenes(draw: st.DrawFn) -> tuple[InputPlan, np.ndarray, np.ndarray | None]:
     method = draw(st.sampled_from(list(ResizeMethod)))
     plan = plan_input(width, height, InputPolicy(method, draw(st.sampled_from([56, 98, 140]))))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    shape = (plan.size[1], plan.size[0]) if draw(st.booleans()) else (30, 40)
+    own = plan.size == plan.resized and draw(st.booleans())  # a graph that answers in a size of its own
+    shape = (30, 40) if own else (plan.size[1], plan.size[0])
     depth = rng.gamma(2.0, 3.0, shape).astype(np.float32) - (1.0 if draw(st.booleans()) else 0.0)
     broken = draw(st.sampled_from([0, 0, 1, 40]))
     depth.reshape(-1)[rng.choice(depth.size, min(broken, depth.size), replace=False)] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
@@ -167,17 +168,16 @@ def run_after(
     """What :func:`after` makes of [N,h,w]."""
     cropped = plan.size != plan.resized
     form = AfterForm(kind, dtype, None if sky is None else dtype, None, cropped)
-    feeds: dict[str, np.ndarray] = {"depth": depth.astype(dtype), "factor": factors.astype(np.float32).reshape(-1, 1, 1)}
+    feeds: dict[str, np.ndarray] = {"depth": depth[:, None].astype(dtype), "factor": factors.astype(np.float32).reshape(-1, 1, 1, 1)}
+    feeds["size"] = np.array([len(depth), 1, plan.source[1], plan.source[0]], np.int64)
     if sky is not None:
-        feeds["sky"] = sky.astype(dtype)
+        feeds["sky"] = sky[:, None].astype(dtype)
     if form.fills_sky:
         feeds["most"] = np.array([math.ceil((depth[0].size - 1) / 100) + 1], np.int64)
-    for name, taps, shape in zip(("row", "column"), output_taps(plan, depth.shape[1:]), ((1, -1, 1), (1, 1, -1)), strict=True):
-        feeds |= {f"{name}_low": taps.low, f"{name}_high": taps.high, f"{name}_weight": taps.weight.reshape(shape)}
-        if cropped:
-            feeds[f"{name}_inside"] = taps.inside.reshape(shape)
+    if cropped:
+        feeds |= {"pads": padding(plan), "inside": covered(plan)[None, None]}
     session = open_small(after(form), CPU)
-    return dict(zip([output.name for output in session.get_outputs()], session.run(None, feeds), strict=True))
+    return {output.name: value[:, 0] for output, value in zip(session.get_outputs(), session.run(None, feeds), strict=True)}
 
 
 @settings(max_examples=120, deadline=None)
@@ -189,7 +189,10 @@ def test_layers_are_filled_scaled_upsampled_and_judged(
     got = run_after(plan, kind, depth[None], None if sky is None else sky[None], np.array([factor]))
     values, valid, full_sky = by_numpy(depth, sky, plan, kind, factor)
     agree = got["valid"][0].astype(bool) == valid
-    assert np.mean(~agree) <= 2e-3  # a value within rounding of 0, a sky of .3
+    sure = (values == 0) | (np.abs(values) > 1e-3)
+    if full_sky is not None:
+        sure &= ~(np.abs(full_sky - SKY_THRESHOLD) < 1e-3)
+    assert np.mean(~agree & sure) <= 2e-3  # a share of a broken pixel within rounding of nothing
     assert got["values"][0][agree & valid] == pytest.approx(values[agree & valid], rel=1e-4, abs=2e-3)  # places are float32
     assert np.isfinite(got["values"]).all()
     if full_sky is not None:
@@ -220,8 +223,8 @@ def test_nothing_between_upload_and_download_waits_for_the_host(steps: int) -> N
     """A shape that is read, a branch or a loop would; so would an operation without a CUDA kernel. The list is ONNX Runtime's own
     (docs/OperatorKernels.md) for these types."""
     on_cuda = {
-        "Abs", "Add", "And", "Cast", "Clip", "Div", "Equal", "Floor", "Gather", "GatherElements", "Greater", "Identity", "Less", "MatMul",
-        "Mul", "Not", "ReduceSum", "Reshape", "Round", "Sub", "TopK", "Transpose", "Where",
+        "Abs", "Add", "And", "Cast", "Clip", "Div", "Floor", "GatherElements", "Greater", "Identity", "Less", "MatMul",
+        "Mul", "Not", "Pad", "ReduceSum", "Reshape", "Resize", "Round", "Sub", "TopK", "Transpose", "Where",
     }  # fmt: skip
     graphs = [before(BeforeForm(steps, True, Layout.NHWC, "float16")), after(AfterForm(DepthKind.METRIC, "float16", "float32", "float64", True))]
     for graph in graphs:
