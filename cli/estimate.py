@@ -7,7 +7,8 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..engines.atomic import atomic_folder_contents, make_folder, writing_to
-from ..engines.camera import ASSUMED_FOV_VERTICAL_DEG
+from ..engines.camera import ASSUMED_FOV_VERTICAL_DEG, CameraIntrinsics
 from ..engines.depth_map import DepthKind, DepthMap
 from ..engines.engine import DepthEngine
 from ..engines.errors import DepthbridgeError, DepthKindError, OutputError
 from ..engines.export.formats import ExportFormat, write_formats
 from ..engines.images import DecodedImage, decode_image
+from ..engines.stream import Frame, estimate_stream
 from .camera_options import camera_options, resolve_camera
 from .engine_options import EngineOptions, engine_options, open_engine
 
@@ -121,53 +123,104 @@ class _Job:
                 click.echo(f"depthbridge: {note}", err=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A picture that was read and is on its way through the engine."""
+
+    path: Path
+    names: list[str]
+    picture: DecodedImage
+    decode_ms: float
+
+
+class _Way:
+    """The pictures on their way: while one is written, the next are in the engine. ``failed``: how many had to be left out."""
+
+    def __init__(self, job: _Job, on_done: Callable[[], None]) -> None:
+        self._job = job
+        self._on_done = on_done
+        self._read: deque[_Read] = deque()
+        self.failed = 0
+
+    def go(self, images: Sequence[Path]) -> None:
+        """Every picture in turn: its line on stdout, or its reason on stderr."""
+        with estimate_stream(self._job.engine, self._frames(images)) as stream:
+            while True:
+                try:
+                    depth = next(stream, None)
+                except DepthbridgeError as error:
+                    self._read.popleft()
+                    self._fail(error)
+                    continue
+                if depth is None:
+                    return
+                try:
+                    line = _write(self._job, self._read.popleft(), depth)
+                except DepthbridgeError as error:
+                    self._fail(error)
+                else:
+                    click.echo(json.dumps(line, allow_nan=False))
+                    self._on_done()
+
+    def _frames(self, images: Sequence[Path]) -> Iterator[Frame]:
+        for path in images:
+            try:
+                read, camera = _read(self._job, path)
+            except DepthbridgeError as error:
+                self._fail(error)
+            else:
+                self._read.append(read)
+                yield read.picture, camera
+
+    def _fail(self, error: DepthbridgeError) -> None:
+        self.failed += 1
+        click.echo(f"depthbridge: {error}", err=True)
+        self._on_done()
+
+
 def _run_all(job: _Job, images: Sequence[Path]) -> int:
     """Every picture in turn; how many failed."""
-    failed = 0
     # Only on a terminal: in a log, a bar is noise. stdout belongs to the JSON lines.
     console = Console(stderr=True)
     show = len(images) > 1 and console.is_terminal
     with Progress(console=console, transient=True, disable=not show, redirect_stdout=False, redirect_stderr=False) as progress:
-        for image in progress.track(images, description="estimating"):
-            try:
-                line = _estimate_one(job, image)
-            except DepthbridgeError as error:
-                failed += 1
-                click.echo(f"depthbridge: {error}", err=True)
-            else:
-                click.echo(json.dumps(line, allow_nan=False))
-    return failed
+        bar = progress.add_task("estimating", total=len(images))
+        way = _Way(job, lambda: progress.advance(bar))
+        way.go(images)
+    return way.failed
 
 
-def _estimate_one(job: _Job, path: Path) -> dict[str, object]:
-    """Decodes, estimates and writes one picture; the JSON line about it. Raises a ``DepthbridgeError`` and leaves no file then."""
+def _read(job: _Job, path: Path) -> tuple[_Read, CameraIntrinsics | None]:
+    """A decoded picture and its camera, if its files may be written. Raises a ``DepthbridgeError``."""
     names = [name for wanted in job.formats for name in wanted.file_names(path.stem)]
     _refuse_targets(job, names)
     started = time.perf_counter()
     picture = decode_image(path)
     job.tell(picture.notes)
     camera = resolve_camera(job.fov_v, job.fov_h, job.intrinsics, picture.width, picture.height)
-    decoded = time.perf_counter()
-    depth = job.engine.estimate(picture, camera)
+    return _Read(path, names, picture, (time.perf_counter() - started) * 1e3), camera
+
+
+def _write(job: _Job, read: _Read, depth: DepthMap) -> dict[str, object]:
+    """Writes what was asked for; the JSON line about it. Raises a ``DepthbridgeError`` and leaves no file then."""
     job.tell(job.engine.info.notes)
     if depth.scale_note:
         job.tell([depth.scale_note])
     shaped = _with_shape(job, depth)
-    estimated = time.perf_counter()
+    started = time.perf_counter()
     with atomic_folder_contents(job.out, overwrite=job.force) as staging:
         write_formats(
             job.formats,
             staging,
-            path.stem,
+            read.path.stem,
             depth,
-            picture.rgb,
+            read.picture.rgb,
             shaped=shaped,
             max_points=job.max_points,
             max_vertices=job.max_vertices,
         )
-    written = time.perf_counter()
-    times = {"decode": (decoded - started) * 1e3, "write": (written - estimated) * 1e3}
-    return _describe(path, picture, shaped, times, [str(job.out / name) for name in names])
+    times = {"decode": read.decode_ms, "write": (time.perf_counter() - started) * 1e3}
+    return _describe(read.path, read.picture, shaped, times, [str(job.out / name) for name in read.names])
 
 
 def _with_shape(job: _Job, depth: DepthMap) -> DepthMap:

@@ -16,9 +16,12 @@ from .cancel import CancelToken
 from .depth_map import DepthMap
 from .engine import DepthEngine, Picture
 from .errors import CancelledError
+from .images import DecodedImage
 
 AHEAD = 3
 """Pictures under way at once: one in each stage."""
+_PIXELS = 50_000_000
+"""With more pixels than that under way no further picture is begun: of panoramas there is one at a time."""
 _GRACE_S = 0.2
 
 Frame = Picture | tuple[Picture, CameraIntrinsics | None]
@@ -30,7 +33,8 @@ def estimate_stream(engine: DepthEngine, frames: Iterable[Frame], *, cancel: Can
     """The depth map of each of ``frames`` (a picture, or a picture and its camera), in their order.
 
     What :meth:`DepthEngine.estimate` raises for a picture is raised in its place, and the next ``next()`` goes on with the one after; what
-    ``frames`` itself raises ends the stream. ``frames`` is asked from the thread that takes the maps, at most three pictures ahead of it:
+    ``frames`` itself raises ends the stream. ``frames`` is asked from the thread that takes the maps, at most three pictures ahead of it (one
+    where pictures are huge):
     each map comes up to two pictures later than from ``estimate``, but more of them a second. Close the stream, or use it as a context
     manager, when not all of it is wanted. Use the engine for nothing else meanwhile. ``cancel`` ends it with ``CancelledError`` within half a
     second.
@@ -47,7 +51,7 @@ class EstimateStream(Iterator[DepthMap]):
         self._cancel = CancelToken() if cancel is None else cancel
         self._stop = CancelToken()  # set by a cancel, and by close()
         self._linked = ExitStack()
-        self._under_way: deque[Future[DepthMap]] = deque()
+        self._under_way: deque[tuple[int, Future[DepthMap]]] = deque()  # with the picture's pixels
         self._broken: BaseException | None = None
         self._ended = False
         # One thread a stage keeps the order, and pictures at one in each.
@@ -64,7 +68,7 @@ class EstimateStream(Iterator[DepthMap]):
             self._cancel.check()
             self._fill()
             if self._under_way:
-                return self._result(self._under_way.popleft())
+                return self._result(self._under_way.popleft()[1])
         except CancelledError:
             self._end(wait_for_threads=False)
             raise
@@ -87,7 +91,7 @@ class EstimateStream(Iterator[DepthMap]):
     # ---- inside -------------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        while self._frames is not None and len(self._under_way) < AHEAD:
+        while self._frames is not None and len(self._under_way) < AHEAD and sum(pixels for pixels, _ in self._under_way) < _PIXELS:
             try:
                 self._under_way.append(self._start(next(self._frames)))
             except StopIteration:
@@ -95,13 +99,14 @@ class EstimateStream(Iterator[DepthMap]):
             except Exception as error:  # its turn comes after those that are under way
                 self._frames, self._broken = None, error
 
-    def _start(self, frame: Frame) -> Future[DepthMap]:
+    def _start(self, frame: Frame) -> tuple[int, Future[DepthMap]]:
         picture, camera = frame if isinstance(frame, tuple) else (frame, None)
+        pixels = picture.width * picture.height if isinstance(picture, DecodedImage) else picture.size // 3
         engine, stop = self._engine, self._stop
         prepare, run, finish = self._stages
         prepared = prepare.submit(lambda: engine.prepare(picture, camera, stop))
         answered = run.submit(_then(prepared, lambda under_way: engine.run(under_way, stop)))
-        return finish.submit(_then(answered, lambda under_way: engine.finish(under_way, stop)))
+        return pixels, finish.submit(_then(answered, lambda under_way: engine.finish(under_way, stop)))
 
     def _result(self, future: Future[DepthMap]) -> DepthMap:
         """What became of a picture; as soon as it is there, or soon after a cancel."""

@@ -96,6 +96,26 @@ def _disparity(folder: Path) -> Path:
 # ---- what it gives ------------------------------------------------------------------------------------------------
 
 
+def test_pictures_keep_their_own_maps_around_one_that_fails(folder: Path, tmp_path: Path) -> None:
+    """Several are on their way at once; one cannot be read, one is refused by the engine, one has no place to go."""
+    shades = {"a": 40, "b": 90, "c": 140, "d": 190, "e": 230}
+    for name, shade in shades.items():
+        Image.fromarray(np.full((HEIGHT, WIDTH, 3), shade, np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "unread.png").write_bytes(b"no picture")
+    Image.fromarray(np.full((1, 60000, 3), 200, np.uint8)).save(tmp_path / "thread.png")  # no network takes it
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "c.npz").write_bytes(b"mine")
+    names = ["a", "unread", "b", "thread", "c", "d", "e"]
+    lines, notes = _run(*(tmp_path / f"{name}.png" for name in names), "--out", out, "--save", "npz", model=_disparity(folder), code=2)
+    assert [Path(line["image"]).stem for line in lines] == ["a", "b", "d", "e"]
+    assert [line["median"] for line in lines] == sorted(line["median"] for line in lines)
+    for line in lines:
+        assert np.median(read_npz(Path(line["files"][0])).values) == pytest.approx(line["median"], rel=1e-5)
+    assert len(notes) == 3 and all(any(word in note for note in notes) for word in ("unread.png", "60000x1", "c.npz"))
+    assert (out / "c.npz").read_bytes() == b"mine"
+
+
 def test_every_format_tells_the_same_depth_as_the_engine(folder: Path, room: Path, tmp_path: Path) -> None:
     out = tmp_path / "made" / "on demand"
     (line,), notes = _run(room, "--out", out, "--fov-v", 60, "--save", EVERYTHING, model=_metric(folder))

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from depthbridge.engines import stream as stream_module
 from depthbridge.engines.camera import CameraIntrinsics, CameraSource
 from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.engine import DepthEngine
@@ -95,6 +96,21 @@ def test_a_few_pictures_are_held_and_no_more(engine: DepthEngine) -> None:
             time.sleep(0.005)
             gc.collect()
             assert sum(one() is not None for one in alive) <= AHEAD + 1
+
+
+def test_huge_pictures_are_under_way_one_at_a_time(engine: DepthEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "_PIXELS", 60 * 40)
+    asked: list[int] = []
+
+    def source() -> Iterator[Pixels]:
+        for picture in pictures(4):
+            asked.append(1)
+            yield picture
+
+    with estimate_stream(engine, source()) as stream:
+        for taken in range(1, 5):
+            next(stream)
+            assert len(asked) == taken
 
 
 def test_what_the_source_raises_comes_after_its_pictures(engine: DepthEngine) -> None:
