@@ -79,7 +79,8 @@ def command(
             lines.insert(0, f"metrics at {metrics_server.enter_context(MetricsServer(numbers, metrics_at)).url}")
         server.start()
         stopped = _stop_on_signal()
-        _say(f"serving {engine.model_id} ({engine.info.runtime}, {engine.info.device}, {engine.info.precision}) at {server.endpoint}; Ctrl-C stops it.")
+        runs_on = f"{engine.info.runtime}, {engine.info.device}, {engine.info.precision}"
+        _say(f"serving {engine.model_id} ({runs_on}) at {server.endpoint}; Ctrl-C stops it.")
         for line in filter(None, lines):
             _say(line)
         _serve(server, stopped)

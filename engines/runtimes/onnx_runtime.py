@@ -149,7 +149,8 @@ class OnnxRuntime:
             return bound.run(feeds, options)
         answers = [np.asarray(value) for value in session.run(list(outputs), feeds, options)]
         if self._target.device_kind in ("cpu", "cuda"):
-            self._bound[key] = BoundRun(session, outputs, answers, self._target.device_kind, self._target.device_index)
+            card = ("cuda", self._target.device_index) if self._target.device_kind == "cuda" else None
+            self._bound[key] = BoundRun(session, outputs, answers, inputs_on=card)
             if len(self._bound) > _MAX_SHAPES:
                 self._bound.popitem(last=False)
         return answers

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ import pytest
 from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import CancelledError, ModelError
+from depthbridge.engines.runtimes.bound_run import BoundRun
 from depthbridge.engines.runtimes.hardware import processor_has_bf16
+from depthbridge.engines.runtimes.onnx_runtime import OnnxRuntime
 from depthbridge.engines.runtimes.opening import open_target
 from depthbridge.engines.runtimes.runtime import Runtime
 from depthbridge.engines.runtimes.targets import Precision, RuntimeName, Target
@@ -109,6 +112,27 @@ def test_onnxruntime_answers_into_the_same_memory_once_a_shape_is_known() -> Non
     for _ in range(3):
         for tensor in (small, large):
             assert runtime.run({"image": tensor}, ["depth"])[0].ctypes.data == held[id(tensor)].ctypes.data
+
+
+@pytest.mark.parametrize("dtype", [models.FLOAT, models.HALF], ids=["float32", "float16"])
+def test_inputs_kept_on_a_device_are_those_of_each_run(dtype: int, tmp_path: Path) -> None:
+    """As on a card, where the buffers stay and what is in them changes; here the device is the processor."""
+    import onnxruntime
+
+    session = open_session(models.da2_relative(tmp_path / "m.onnx", dtype=dtype))
+    first = noise(2, 3, 28, 42).astype(np.float16 if dtype == models.HALF else np.float32)
+    bound = BoundRun(session, ["predicted_depth"], session.run(["predicted_depth"], {"pixel_values": first}), inputs_on=("cpu", 0))
+    wide, untouched = noise(2, 3, 28, 84, seed=1).astype(first.dtype), first.copy()
+    for tensor in (first, first * 2, wide[..., ::2], first):
+        (answer,) = bound.run({"pixel_values": tensor}, onnxruntime.RunOptions())
+        assert answer == pytest.approx(relative_depth(tensor.astype(np.float32)), abs=1e-5 if dtype == models.FLOAT else 1e-2)
+    assert np.array_equal(first, untouched), "the caller's own array was written to"
+
+
+def open_session(path: Path) -> Any:
+    runtime = open_target(path, ONNXRUNTIME)
+    assert isinstance(runtime, OnnxRuntime)
+    return runtime.session
 
 
 def test_many_sizes_do_not_pile_up_buffers(tmp_path: Path) -> None:
