@@ -142,8 +142,8 @@ def test_maps_are_those_of_the_reference_path(  # type: ignore[no-untyped-def]
     depth = grid_in(state, random, shape)
     sky = sky_in(sky_state, random, shape) if with_sky else None
     spec = ModelSpec("m", "m", family, InputPolicy(method, resolution), None, "", canonical_focal_px=300.0 if family is Family.DA3_METRIC else None)
-    camera = CameraIntrinsics.from_vertical_fov(60, width, height) if with_camera else None
     try:
+        camera = CameraIntrinsics.from_vertical_fov(60, width, height) if with_camera else None
         unit_of(spec, plan, camera)
     except CameraError:  # two pixels beside seven hundred have no view to speak of
         return
