@@ -18,9 +18,11 @@ from .camera import CameraIntrinsics, CameraSource
 from .cancel import CancelToken, call_stoppable
 from .depth_map import DepthKind, DepthMap, StageTimes
 from .device_path.way import DeviceWay
+from .engine_files import open_engine_file
 from .errors import CameraError
 from .images import DecodedImage
 from .interpret import interpret
+from .model_paths import is_engine_file
 from .model_spec import InputPolicy, ModelSpec
 from .model_store import resolve
 from .network import Network, NetworkAnswer, PreparedPicture
@@ -96,7 +98,7 @@ class DepthEngine:
         progress: Callable[[str], None] | None = None,
         cancel: CancelToken | None = None,
     ) -> DepthEngine:
-        """Opens a model by catalogue id or by the path of an ONNX file.
+        """Opens a model by catalogue id, or by the path of an ONNX file or of an engine of TensorRT (:mod:`.engine_files`).
 
         ``device`` (``cpu``, ``cuda:1``, ...), ``runtime`` (a :class:`RuntimeName`) and ``precision`` (a :class:`Precision`) leave to a
         measurement what is ``auto``; ``DEPTHBRIDGE_RUNTIME`` in the environment is the library that ``auto`` means. ``threads``: of the CPU.
@@ -110,6 +112,9 @@ class DepthEngine:
 
         def work() -> DepthEngine:
             resolved = resolve(model, models_dir)
+            if is_engine_file(resolved.path):
+                ready, said = open_engine_file(resolved.path, spec or resolved.spec, Wish.parse(device, runtime), cancel)
+                return cls(ready, said, resolved.path, policy)
             recognised = recognise(resolved.path, spec or resolved.spec)
             kept = EngineCache.default() if cache == "user" else cache
             found = candidates(resolved.path, wish)

@@ -17,6 +17,9 @@ ENVIRONMENT_VARIABLE = "DEPTHBRIDGE_MODELS"
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 """The package's own ``models`` folder: the catalogue and the embedded model. Never written to."""
 
+ENGINE_SUFFIXES = (".engine", ".plan")
+"""Files that TensorRT compiled for one kind of card."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -34,6 +37,11 @@ def default_models_dir(environ: Mapping[str, str] | None = None) -> Path:
     except ImportError as error:
         raise ModelError(f"The folder for models is not known here; name one in the environment as {ENVIRONMENT_VARIABLE}.") from error
     return platformdirs.user_data_path("depthbridge", appauthor=False) / "models"
+
+
+def is_engine_file(path: Path) -> bool:
+    """Whether ``path`` is named like an engine of TensorRT."""
+    return path.suffix.lower() in ENGINE_SUFFIXES
 
 
 def check_model_id(model_id: str) -> str:

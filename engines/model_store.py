@@ -13,7 +13,7 @@ from pathlib import Path
 from .catalog import Catalog, load_catalog, unknown_model
 from .errors import ModelError
 from .model_lock import ModelLock, Pin, read_lock
-from .model_paths import SHIPPED_MODELS, default_models_dir
+from .model_paths import ENGINE_SUFFIXES, SHIPPED_MODELS, default_models_dir
 from .model_spec import ModelSpec
 from .sidecar import read_sidecar
 
@@ -64,12 +64,13 @@ class FileCheck:
 
 
 def resolve(model: str | Path, models_dir: Path | None = None) -> ResolvedModel:
-    """The ONNX file that ``model`` means: an id of the catalogue or of an added model, or the path of an ``.onnx`` file.
+    """The ONNX file that ``model`` means: an id of the catalogue or of an added model, or the path of an ``.onnx`` file
+    or of an engine of TensorRT.
 
-    A text with a slash or ending in ``.onnx`` is a path, any other an id. ``models_dir`` defaults to :func:`default_models_dir`.
+    A text with a slash or with such an ending is a path, any other an id. ``models_dir`` defaults to :func:`default_models_dir`.
     Raises :class:`ModelError` saying how to get a model that is not installed.
     """
-    if isinstance(model, Path) or "/" in model or "\\" in model or model.lower().endswith(".onnx"):
+    if isinstance(model, Path) or "/" in model or "\\" in model or model.lower().endswith((".onnx", *ENGINE_SUFFIXES)):
         return _resolve_path(Path(model).expanduser())
     catalog = load_catalog()
     wanted = model.strip().lower()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ModelError
-from .model_paths import inside
+from .model_paths import inside, is_engine_file
 from .model_spec import Family, InputPolicy, ModelSpec
 from .onnx_graph import Node, OnnxGraph, read_onnx_graph
 from .signature import Signature, read_signature
@@ -47,6 +47,8 @@ def recognise(path: Path, known: ModelSpec | None = None) -> Recognised:
 
     Raises :class:`ModelError` when the file is not ONNX, weights are missing beside it, or its signature is not that of a depth model.
     """
+    if is_engine_file(path):
+        raise ModelError(f"{path.name} is an engine of TensorRT, not an ONNX file; it can be opened by its path, and that is all.")
     graph = read_onnx_graph(path)
     missing = [name for name in graph.external_files if not inside(path.parent, name, path.name).is_file()]
     if missing:

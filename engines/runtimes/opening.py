@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..cancel import CancelToken
 from ..errors import RuntimeUnavailableError
+from ..model_paths import is_engine_file
 from .hardware import gpus, processor_has_bf16
 from .onnx_runtime import ABSENT, device_words, import_onnxruntime
 from .preparation import Means, graph_for, open_onnxruntime
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
 Progress = Callable[[str], None]
-
-ENGINE_SUFFIXES = (".engine", ".plan")
-"""Files that TensorRT compiled for one kind of card."""
 
 _SYSTEMS = {"directml": ("win32", "Windows"), "coreml": ("darwin", "Macs")}
 
@@ -43,7 +41,7 @@ class MissingTarget:
 
 def installed_targets(path: Path) -> list[Target]:
     """Every way in which the libraries of this machine can run the file, the best guess first. Never raises."""
-    if path.suffix.lower() in ENGINE_SUFFIXES:
+    if is_engine_file(path):
         return [Target(RuntimeName.TENSORRT, f"cuda:{gpu.index}", Precision.FP16) for gpu in gpus()] if _has("tensorrt") else []
     kinds = _onnxruntime_kinds()
     halves = [Precision.FP16, Precision.FP32] if _has("onnx") else [Precision.FP32]  # half precision is a graph converted by onnx
@@ -148,7 +146,7 @@ def candidates(path: Path, wish: Wish) -> list[Target]:
 
 def _why_not(path: Path, wish: Wish) -> str:
     """Why nothing installed is what was asked for, and what to do."""
-    if path.suffix.lower() in ENGINE_SUFFIXES:
+    if is_engine_file(path):
         return f"{path.name} is an engine of TensorRT, which takes an NVIDIA card with its driver and the `tensorrt` extra; use the ONNX file."
     asked = " ".join(str(word) for word in (wish.runtime, wish.device, wish.precision) if word is not None)
     nvidia = wish.runtime in (RuntimeName.TENSORRT, RuntimeName.ONNXRUNTIME_TENSORRT)
@@ -192,4 +190,9 @@ def open_target(
         from .openvino_runtime import OpenVinoRuntime
 
         return OpenVinoRuntime(graph_for(path, target, means), target, threads=threads, cache=cache, progress=progress, cancel=cancel)
+    if target.runtime is RuntimeName.TENSORRT:
+        from .tensorrt_runtime import TensorRtRuntime
+
+        graph = path if is_engine_file(path) else graph_for(path, target, means)
+        return TensorRtRuntime(graph, target, cache=cache, progress=progress, cancel=cancel)
     return open_onnxruntime(graph_for(path, target, means), target, threads, means)
