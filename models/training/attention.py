@@ -32,7 +32,9 @@ class Attention(nn.Module):
         parts = self.qkv(self.norm(tokens)).reshape(batch, count, 3, self.heads, self.width)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
         weights = (query @ key.transpose(-1, -2) * self.scale).softmax(-1)
-        tokens = tokens + self.out((weights @ value).transpose(1, 2).reshape(batch, count, channels))
+        # Transposed on both sides: OpenVINO 2026.4 gets `weights @ value` wrong ever after once it has run it with a single cell.
+        mixed = (value.transpose(-1, -2) @ weights.transpose(-1, -2)).permute(0, 3, 1, 2)
+        tokens = tokens + self.out(mixed.reshape(batch, count, channels))
         hidden = self.rise(self.mlp_norm(tokens)).transpose(1, 2)
         hidden = hidden.reshape(batch, hidden.shape[1], grid.shape[-2], grid.shape[-1])
         hidden = F.relu(hidden + self.mix(hidden)).flatten(2).transpose(1, 2)

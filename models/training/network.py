@@ -79,7 +79,8 @@ class MiniDepth(nn.Module):
             x = blocks(x)
             maps.append(x)
             x = F.relu(down(x))
-        tokens = (x + self.place(cell_positions(x))).flatten(2).transpose(1, 2)
+        # Added as tokens: OpenVINO 2026.4 fuses a sum right behind a convolution as if both had the same batch, and answers nothing.
+        tokens = x.flatten(2).transpose(1, 2) + self.place(cell_positions(x)).flatten(2).transpose(1, 2)
         for layer in self.attention:
             tokens = layer(tokens, x)
         maps.append(tokens.transpose(1, 2).reshape(x.shape))

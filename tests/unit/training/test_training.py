@@ -235,3 +235,84 @@ def test_a_mirrored_picture_has_mirrored_depth() -> None:
     seen, target = augment.augmented(rgb, depth, 1.0, dice)
     rises = (target[:, 3, -3] > target[:, 3, 3]), (seen[:, :, :, -6:].mean((1, 2, 3)) > seen[:, :, :, :6].mean((1, 2, 3)))
     assert torch.equal(*rises) and 0 < int(rises[0].sum()) < 16
+
+
+# ---- export ----
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MiniDepth, Path]:
+    """A network whose every layer says something, and its file."""
+    pytest.importorskip("onnx")
+    from depthbridge.models.training import export
+
+    torch.manual_seed(0)
+    network = MiniDepth()
+    torch.nn.init.normal_(network.finer.weigh.weight, std=0.2)
+    with own_statistics(network):
+        network.coarse(torch.randn(4, 3, 70, 126))
+    folder = tmp_path_factory.mktemp("export")
+    torch.save({"average": network.state_dict()}, folder / "checkpoint.pt")
+    held = export.load_network(folder / "checkpoint.pt")
+    export.write_onnx(held, folder / "mini.onnx")
+    return held, folder / "mini.onnx"
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_the_file_does_what_the_network_does_at_any_size_and_batch(exported: tuple[MiniDepth, Path], runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a single cell on: OpenVINO has answered with the first size's layout, or with the batch of a constant."""
+    from depthbridge.models.training import export
+
+    small = [shape for shape in export.SHAPES if shape[0] * shape[1] * shape[2] < 300_000]
+    monkeypatch.setattr(export, "SHAPES", small)
+    network, path = exported
+    run = export.onnxruntime_runner(path) if runtime == "onnxruntime" else export.openvino_runner(path)
+    if run is None:
+        pytest.skip("OpenVINO is not installed")
+    assert {shape[0] for shape in small} == {1, 2, 5, 8} and len({shape[1:] for shape in small}) >= 10 and small[0] == (1, 14, 14)
+    assert export.compare(network, run) < 1e-4
+
+
+def test_the_file_is_small_and_plain(exported: tuple[MiniDepth, Path]) -> None:
+    import onnx
+
+    _, path = exported
+    model = onnx.load(path)
+    assert path.stat().st_size <= 10_000_000 and model.opset_import[0].version == 17
+    assert {node.domain for node in model.graph.node} == {""}
+    assert not {"Loop", "If", "Scan", "GridSample", "Einsum", "NonZero", "ScatterND", "Where"} & {node.op_type for node in model.graph.node}
+    assert [output.name for output in model.graph.output] == ["depth", "sky", "confidence"]
+    assert {entry.key: entry.value for entry in model.metadata_props}["depthbridge.family"] == "da3-metric"
+
+
+def test_what_the_outputs_mean(exported: tuple[MiniDepth, Path]) -> None:
+    """Confidence is 1 + 1/b on ground and falls to 1, the lowest, on sky."""
+    network, _ = exported
+    with torch.no_grad():
+        depth, sky, confidence = network(torch.randn(2, 3, 70, 98))
+    assert (depth > 0).all() and (sky >= 0).all() and (sky <= 1).all()
+    assert (confidence >= 1).all() and (confidence <= 1 + (1 - sky) * math.exp(4) + 1e-3).all()
+
+
+def test_mirroring_pictures_mirrors_estimates_of_the_graph_that_looks_twice() -> None:
+    torch.manual_seed(0)
+    network = MiniDepth(mirror=True).eval()
+    torch.nn.init.zeros_(network.finer.weigh.weight)
+    image = torch.randn(1, 3, 112, 112)
+    with torch.no_grad():
+        seen, mirrored = network(image)[0], network(image.flip(-1))[0]
+    assert torch.allclose(seen, mirrored.flip(-1), rtol=1e-3)
+
+
+def test_fusing_and_rounding_keep_what_the_network_says() -> None:
+    from depthbridge.models.training.fused import fused, rounded
+
+    torch.manual_seed(0)
+    network = MiniDepth()
+    with own_statistics(network):
+        network.coarse(torch.randn(4, 3, 70, 126))
+    image = torch.randn(1, 3, 70, 98)
+    with torch.no_grad():
+        plain, held = network(image), rounded(fused(network))(image)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fused(network).modules())
+    assert all(torch.allclose(a, b, rtol=2e-3, atol=2e-3) for a, b in zip(plain, held, strict=True))
