@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from ..scenes import FloatArray
 from .description import Cut, Part
@@ -82,7 +83,7 @@ def outward(part: Part, q: FloatArray) -> FloatArray:
     return normal
 
 
-def _cut_facing(cut: Cut, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _cut_facing(cut: Cut, q: FloatArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     """Where points lie on the surface of a cut, and the direction into the hole there (unit frame gradient)."""
     local = to_cut(cut, q, True)
     if cut.shape == "box":

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from ..scenes import Dice
 from . import finishes as looks
-from .building import Parts, ball, box, cone, extent, moved, part, post, rod, soft_box
+from .building import Parts, ball, box, cone, extent, hollow, moved, part, post, rod, soft_box
 from .description import Finish, vec
-from .small_things import cushion, hollow, small_thing, stack
+from .small_things import cushion, small_thing, stack
 
 
 def table(dice: Dice, width: float, depth: float, height: float) -> Parts:
@@ -38,7 +38,8 @@ def table(dice: Dice, width: float, depth: float, height: float) -> Parts:
 
 def laden(dice: Dice, parts: Parts, width: float, depth: float, height: float, count: int, tallest: float = 1.0) -> Parts:
     """Puts small things on a surface, apart from each other."""
-    out, taken = list(parts), []
+    out: Parts = list(parts)
+    taken: list[tuple[float, float, float]] = []
     for _ in range(count):
         piece = small_thing(dice, tallest)[1]
         low, high = extent(piece)

@@ -16,9 +16,12 @@ from .weather import open_air, skylight, sun
 
 
 def _eye(dice: Dice) -> tuple[Viewpoint, float]:
-    return dice.pick(
-        (("standing", dice.uniform(1.4, 1.8)), ("sitting", dice.uniform(1.05, 1.3)), ("raised", dice.uniform(2.5, 7))), (7, 1.5, 1.5)
+    views: tuple[tuple[Viewpoint, float], ...] = (
+        ("standing", dice.uniform(1.4, 1.8)),
+        ("sitting", dice.uniform(1.05, 1.3)),
+        ("raised", dice.uniform(2.5, 7)),
     )
+    return dice.pick(views, (7, 1.5, 1.5))
 
 
 def _road(dice: Dice, half: float, long: float, walk: float) -> list[Thing]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from ..scenes import Dice
 from . import finishes as looks
-from .building import Parts, arch_cuts, ball, box, cone, moved, part, post, rod, soft_box
-from .description import Finish, vec
-from .small_things import hollow, stack
+from .building import Parts, arch_cuts, ball, box, cone, hollow, moved, part, post, rod, soft_box
+from .description import Finish, Shape, vec
+from .small_things import stack
 
 
 def house(dice: Dice) -> Parts:
@@ -37,8 +37,8 @@ def house(dice: Dice) -> Parts:
     cover = looks.roofing(dice)
     if roof == "gable":
         along = dice.chance(0.6)
-        size = (d + 0.8, dice.uniform(1.8, 3.5), w + 0.8) if along else (w + 0.8, dice.uniform(1.8, 3.5), d + 0.8)
-        parts.append(part("gable", (0, tall, 0), size, cover, (90, 0, 0) if along else (0, 0, 0)))
+        over = (d + 0.8, dice.uniform(1.8, 3.5), w + 0.8) if along else (w + 0.8, dice.uniform(1.8, 3.5), d + 0.8)
+        parts.append(part("gable", (0, tall, 0), over, cover, (90, 0, 0) if along else (0, 0, 0)))
     elif roof == "pyramid":
         parts.append(part("pyramid", (0, tall, 0), (w + 0.8, dice.uniform(1.5, 3), d + 0.8), cover))
     else:
@@ -233,7 +233,7 @@ def rocks(dice: Dice) -> Parts:
     parts: Parts = []
     for _ in range(dice.count(1, 4)):
         s = dice.uniform(0.3, 1.3)
-        shape = dice.pick(("sphere", "chamfer", "pillow"))
+        shape: Shape = dice.pick(("sphere", "chamfer", "pillow"))
         parts += moved(
             [
                 part(

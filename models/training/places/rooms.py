@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from ..scenes import Dice, Vector
 from . import finishes as looks
 from . import fixtures
-from .building import Parts, box, extent, moved, thing
+from .building import Parts, box, extent, moved, post, thing
 from .description import Opening, PlaceKind, Source, Thing, Viewpoint, vec
 from .furniture import SETS, any_table, bookshelf, chair, heap
 from .outdoors import broadleaf, house, person
@@ -221,9 +221,7 @@ def hall(dice: Dice, photos: Sequence[str], kind: PlaceKind) -> Scenery:
         look, r = looks.stone(dice), dice.uniform(0.12, 0.3)
         for i in range(dice.count(2, 4)):
             for side in (-1, 1):
-                column = moved(
-                    [*([box((0, 0, 0), (2.6 * r, 0.15, 2.6 * r), look)]), fixtures.post((0, 0.15, 0), r, tall - 0.15, look)], (0, 0, 0)
-                )
+                column = moved([*([box((0, 0, 0), (2.6 * r, 0.15, 2.6 * r), look)]), post((0, 0.15, 0), r, tall - 0.15, look)], (0, 0, 0))
                 plan.try_at("column", column, side * half_x * 0.6, -0.5 * half_z + i * 1.8, 0.0)
     for _ in range(dice.count(1, 6)):
         name = dice.pick(("cabinet", "house plant", "chair", "heap", "table", "bookshelf"))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..scenes import Dice
 from . import finishes as looks
 from .building import Parts, ball, box, cone, extent, hollow, moved, part, post, rod, soft_box
-from .description import Cut, Finish, Part, vec
+from .description import Cut, Finish, Part, Shape, vec
 
 
 def mug(dice: Dice) -> Parts:
@@ -212,7 +212,7 @@ def cushion(dice: Dice, size: float = 0.0) -> Parts:
 
 def solid(dice: Dice, size: float, look: Finish | None = None) -> Part:
     """One primitive about `size` metres across."""
-    shape = dice.pick(
+    shape: Shape = dice.pick(
         ("box", "cylinder", "sphere", "frustum", "capsule", "pillow", "chamfer", "gable", "pyramid", "ramp", "hexagon", "torus"),
         (6, 2, 1.5, 1.5, 0.7, 0.7, 1.5, 0.5, 0.7, 0.7, 0.7, 0.8),
     )

@@ -69,13 +69,13 @@ def rotations(turns_deg: FloatArray) -> FloatArray:
     yaw = np.array([[cy, nil, sy], [nil, one, nil], [-sy, nil, cy]])
     tilt = np.array([[one, nil, nil], [nil, ct, -st], [nil, st, ct]])
     roll = np.array([[cr, -sr, nil], [sr, cr, nil], [nil, nil, one]])
-    return np.einsum("abp,bcp,cdp->pad", yaw, tilt, roll).astype(np.float32)
+    return np.asarray(np.einsum("abp,bcp,cdp->pad", yaw, tilt, roll), np.float32)
 
 
 def _ball(centres: FloatArray, radii: FloatArray) -> list[float]:
     low, high = (centres - radii[:, None]).min(0), (centres + radii[:, None]).max(0)
     middle = (low + high) / 2
-    return [*middle.tolist(), float((np.linalg.norm(centres - middle, axis=1) + radii).max())]
+    return [*middle.tolist(), float(np.max(np.linalg.norm(centres - middle, axis=1) + radii))]
 
 
 def set_up(place: Place) -> Stage:
@@ -125,8 +125,8 @@ def windows(stage: Stage, camera: SceneCamera, factor: float, shape: tuple[int, 
 
 def enclosure_hits(around: Enclosure, origin: FloatArray, d: FloatArray) -> tuple[FloatArray, Ids]:
     """Depth and id of floor, walls, ceiling, what an opening shows, or sky."""
-    depth, ids = surroundings_hit(around.low, around.high, origin, d)
-    ids = ids.astype(np.int16)
+    depth, names = surroundings_hit(around.low, around.high, origin, d)
+    ids: Ids = np.asarray(names, np.int16)
     if around.high is None or not around.openings:
         return depth, ids
     through = in_opening(around, origin + d * depth, ids)
@@ -153,7 +153,8 @@ def see(stage: Stage, rays: FloatArray, factor: float) -> tuple[FloatArray, Ids]
     """Depth and id, both (H, W), of camera rays (3, H, W) in a picture `factor` times the camera's size."""
     camera, shape = stage.place.camera, (rays.shape[1], rays.shape[2])
     origin = np.array(camera.position, np.float32)[:, None]
-    depth, ids = (a.reshape(shape) for a in enclosure_hits(stage.place.enclosure, origin, rays.reshape(3, -1)))
+    depth, ids = enclosure_hits(stage.place.enclosure, origin, rays.reshape(3, -1))
+    depth, ids = depth.reshape(shape), ids.reshape(shape)
     for index, (top, bottom, left, right) in enumerate(windows(stage, camera, factor, shape).tolist()):
         if top >= bottom or left >= right:
             continue
@@ -207,7 +208,8 @@ class Beams:
         radius2 = np.float32((1.02 * radius + 0.01) ** 2)
         over = np.maximum(off2 - radius2, 0) * self.length2  # what the ray's foot point must beat
         beyond = along - np.float32(longest) * self.length2
-        return ((over <= along * np.abs(along)) | (over == 0)) & ((beyond <= 0) | (beyond * beyond <= radius2 * self.length2))
+        towards = (over <= along * np.abs(along)) | (over == 0)
+        return np.asarray(towards & ((beyond <= 0) | (beyond * beyond <= radius2 * self.length2)))
 
 
 def first_hits(stage: Stage, origin: FloatArray, d: FloatArray, skip: npt.NDArray[np.int64]) -> tuple[FloatArray, Ids]:
