@@ -142,9 +142,10 @@ def test_an_entry_that_was_only_touched_or_copied_is_kept(tmp_path: Path) -> Non
     folder = cache.obtain(KEY, build)
     os.utime(folder / "engine.blob", (1, 1))
     assert cache.obtain(KEY, build) == folder and build.count == 1
-    before = (folder / "entry.json").read_text()
-    cache.obtain(KEY, build)  # the new times are known now
-    assert (folder / "entry.json").read_text() == before and build.count == 1 and cache.take_notes() == ()
+    times = [item["mtime_ns"] for item in json.loads((folder / "entry.json").read_text())["files"] if item["path"] == "engine.blob"]
+    assert times == [10**9], "hashed again at every opening"
+    cache.obtain(KEY, build)
+    assert build.count == 1 and cache.take_notes() == ()
 
 
 def test_a_discarded_entry_is_rebuilt_without_a_word(tmp_path: Path) -> None:
@@ -292,11 +293,20 @@ def test_on_a_read_only_disk_it_works_all_the_same(tmp_path: Path) -> None:
         kept = cache.obtain(KEY, build)
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert cache.obtain(KEY, build) == kept and build.count == 1 and cache.take_notes() == ()
-        works_all_the_same_for_another = EngineCache(disk)
-        found = works_all_the_same_for_another.obtain(replace(KEY, device="other"), build)
+        found = cache.obtain(replace(KEY, device="other"), build)
         assert build.count == 2 and disk not in found.parents
-        (note,) = works_all_the_same_for_another.take_notes()
+        (note,) = cache.take_notes()
         assert "read-only" in note
+
+
+def test_an_entry_on_a_read_only_disk_is_used_whatever_its_times(tmp_path: Path) -> None:
+    """As a package of prepared engines that was copied there."""
+    with small_disk(tmp_path / "disk", "size=1m") as disk:
+        cache, build = EngineCache(disk), Builder()
+        kept = cache.obtain(KEY, build)
+        os.utime(kept / "engine.blob", (1, 1))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert cache.obtain(KEY, build) == kept and build.count == 1 and cache.take_notes() == ()
 
 
 def test_on_a_full_disk_it_works_all_the_same(tmp_path: Path) -> None:

@@ -212,7 +212,20 @@ def test_sizes_are_computed_in_float32(tmp_path: Path) -> None:
     sizes = body.graph.node("Concat", [body.graph.constant("front", np.array([1, WIDE], np.int64)), whole], "sizes", axis=0)
     body.value = body.graph.node("Resize", [body.value, "", "", sizes], "resized", mode="nearest")
     path = body.save(tmp_path / "tiny.onnx")
-    close(path, half_precision_file(path, None), picture(14, 2734))  # 4101 wide
+    half = half_precision_file(path, None)
+    close(path, half, picture(14, 2734))  # 4101 wide
+    assert computes_in(half, "Floor") == {TensorProto.FLOAT} and TensorProto.FLOAT16 in computes_in(half, "Conv")
+
+
+def test_a_tiny_constant_of_a_float32_operation_is_kept(tmp_path: Path) -> None:
+    """As the epsilon of a normalisation; float16 begins at 6e-8."""
+    body = Body()
+    tiny = body.graph.node("Constant", [], "tiny", value=numpy_helper.from_array(np.array(1e-10, np.float32)))
+    variance = body.graph.node("ReduceMean", [body.graph.node("Sub", [body.value, body.value], "nothing")], "variance", axes=[1], keepdims=1)
+    body.add("Div", body.graph.node("Sqrt", [body.graph.node("Add", [variance, tiny], "eps")], "deviation"))
+    body.add("Mul", body.number(1e-5))
+    path = body.save(tmp_path / "tiny.onnx")
+    close(path, half_precision_file(path, None), picture())
 
 
 def test_values_beyond_float16_stay_float32(tmp_path: Path) -> None:
