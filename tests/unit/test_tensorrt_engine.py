@@ -199,7 +199,16 @@ def test_a_cancel_ends_the_build_at_the_next_step() -> None:
     assert not progress.step_complete("a phase that never began", 0)
 
 
-def test_phases_of_several_threads_do_not_trip_over_each_other() -> None:
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads that take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_phases_of_several_threads_do_not_trip_over_each_other(hasty_threads: None) -> None:
     progress, failed = BuildProgress("x", lambda _: None, None), list[BaseException]()
     progress.phase_start("build", None, 400)
 
