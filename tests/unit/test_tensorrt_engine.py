@@ -214,11 +214,13 @@ def test_phases_of_several_threads_do_not_trip_over_each_other(hasty_threads: No
 
     def work(name: str) -> None:
         try:
-            for turn in range(50):
-                progress.phase_start(f"{name} {turn}", "build", 20)
-                for step in range(20):
-                    progress.step_complete(f"{name} {turn}", step)
-                progress.phase_finish(f"{name} {turn}")
+            for turn in range(40):
+                inside = [f"{name} {turn} {place}" for place in range(20)]
+                for each in inside:
+                    progress.phase_start(each, "build", 2)
+                    progress.step_complete(each, 0)
+                for each in inside:
+                    progress.phase_finish(each)
         except BaseException as error:
             failed.append(error)
 
