@@ -115,7 +115,15 @@ def test_frames_under_way_together_come_back_in_order_and_unmixed(tmp_path: Path
     with Both(GRAPHS["da3-main"](tmp_path), SMALL) as both:
         both.maps(pictures[:1])
         alone = [both.engine.estimate(pixels).values for pixels in pictures]
-        waits = [both.way.start([pixels], [None], [CameraSource.NONE], None) for pixels in pictures]
+        model_is_free, waits = threading.Event(), []
+        both.frames._lanes._threads[1].submit(model_is_free.wait)
+        sender = threading.Thread(target=lambda: waits.extend(both.way.start([each], [None], [CameraSource.NONE], None) for each in pictures))
+        sender.start()
+        sender.join(0.5)  # as many go up as will
+        went_up = len(waits)
+        model_is_free.set()
+        sender.join()
+        assert went_up <= FRAMES_AT_ONCE
         got = [wait()[0].values for wait in waits if wait is not None]
     assert len(got) == len(alone)
     for mine, theirs in zip(got, alone, strict=True):
