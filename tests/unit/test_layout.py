@@ -30,7 +30,7 @@ OWNERS = {
     "torch": {"models/training"},
     "onnx": {"engines", "models/training"},
     "onnxruntime": {"engines", "models/training"},
-    "openvino": {"engines"},
+    "openvino": {"engines", "models/training"},
     "tensorrt": {"engines"},
     "click": {"cli", "models/training", "packaging"},
     "rich": {"cli", "models/training"},
