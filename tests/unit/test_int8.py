@@ -159,13 +159,17 @@ def test_relative_depth_may_be_scaled_before_it_is_judged(tmp_path: Path) -> Non
 def test_cancel_leaves_nothing(tmp_path: Path) -> None:
     cache, cancel = EngineCache(tmp_path / "cache"), CancelToken()
 
+    told: list[str] = []
+
     def say(text: str) -> None:
+        told.append(text)
         if "Quantising" in text:
             cancel.cancel()
 
     with pytest.raises(CancelledError):
         int8_file(MINI, pictures_in(tmp_path / "pictures", 3), cache, progress=say, cancel=cancel)
     assert cache.entries() == [] and list((cache.folder / "engines").iterdir()) == []
+    assert "Quantising" in told[-1], "it went on"
 
 
 def small_network(path: Path, opset: int = 17) -> Path:
