@@ -21,6 +21,7 @@ _TOGETHER = 4
 """Output rows, or columns, of one product: more share fewer of their neighbours, fewer are more calls. Measured on two cores with AVX-512."""
 # BLAS libraries spread larger products over threads of their own, which go on spinning where the runtime's are to work (OpenBLAS: above 2^18).
 _PRODUCT = 1 << 18
+_ROWS_BYTES = 768 << 10
 _CUBIC_A = -0.75
 
 
@@ -96,8 +97,9 @@ class BandedResize:
         self._columns = _column_blocks(columns, width)
         across = width * _CHANNELS
         deepest = max(block.high - block.low for block in self._rows)
-        widest = max(1, _PRODUCT // (_TOGETHER * deepest))
-        self._step = -(-across // -(-across // widest))  # parts of one width
+        # Whole rows are made floats at once where that fits into a core's cache: in pieces it takes half as long again.
+        self._step = _even(across, _ROWS_BYTES // (4 * deepest))
+        self._piece = _even(self._step, _PRODUCT // (_TOGETHER * deepest))
         self._floats = np.empty(deepest * self._step, dtype=np.float32)
         self._squeezed = np.empty((len(rows.first), across), dtype=np.float32)
         self._result = np.empty((len(rows.first), len(columns.first) * _CHANNELS), dtype=np.float32)
@@ -117,13 +119,21 @@ class BandedResize:
                 count = block.high - block.low
                 part = self._floats[: count * (right - left)].reshape(count, right - left)
                 np.copyto(part, flat[block.low : block.high, left:right])
-                np.matmul(block.matrix, part, out=self._squeezed[block.start : block.stop, left:right])
+                target = self._squeezed[block.start : block.stop, left:right]
+                for start in range(0, right - left, self._piece):
+                    piece = slice(start, start + self._piece)
+                    np.matmul(block.matrix, part[:, piece], out=target[:, piece])
         for block in self._columns:
             deep = max(1, _PRODUCT // block.matrix.size)
             for top in range(0, height, deep):
                 rows = self._squeezed[top : top + deep, block.low : block.high]
                 np.matmul(rows, block.matrix, out=self._result[top : top + deep, block.start : block.stop])
         return self._result.reshape(height, -1, _CHANNELS)
+
+
+def _even(length: int, most: int) -> int:
+    """The size of parts of ``length`` that are alike and no larger than ``most``."""
+    return -(-length // -(-length // max(1, most)))
 
 
 def _row_blocks(taps: _Taps, source: int) -> list[_Block]:
