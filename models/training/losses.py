@@ -75,7 +75,7 @@ def depth_losses(maps: Tensor, target: Tensor) -> Losses:
     truth = torch.log(target.clamp_min(_NEAREST))
     weights = edge_weights(truth, seen) * seen
     count = weights.sum((1, 2)).clamp_min(1)
-    error = (maps[:, 0] - truth) * seen
+    error = maps[:, 0] - truth
     left = without_scale(error, seen)
 
     def mean(values: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -292,6 +293,11 @@ def test_what_the_outputs_mean(exported: tuple[MiniDepth, Path]) -> None:
         depth, sky, confidence = network(torch.randn(2, 3, 70, 98))
     assert (depth > 0).all() and (sky >= 0).all() and (sky <= 1).all()
     assert (confidence >= 1).all() and (confidence <= 1 + (1 - sky) * math.exp(4) + 1e-3).all()
+    overcast = copy.deepcopy(network)
+    overcast.head.bias.data[1] = 60
+    with torch.no_grad():
+        _, sky, confidence = overcast(torch.randn(1, 3, 70, 98))
+    assert (sky == 1).all() and (confidence == 1).all()
 
 
 def test_mirroring_pictures_mirrors_estimates_of_the_graph_that_looks_twice() -> None:
