@@ -198,7 +198,10 @@ class _Opening:
     def _load(self, blob: Path) -> _Opened:
         # Copy on write, for openvino takes no array that it might not write to.
         memory = np.memmap(blob, np.uint8, mode="c")
-        compiled = self._core.import_model(self._openvino.Tensor(memory, shared_memory=True), "CPU", self._properties)
+        try:
+            compiled = self._core.import_model(self._openvino.Tensor(memory, shared_memory=True), "CPU", self._properties)
+        except TypeError:  # 2025.0 takes bytes alone
+            compiled = self._core.import_model(memory.tobytes(), "CPU", self._properties)
         return _Opened(compiled, memory)
 
 
