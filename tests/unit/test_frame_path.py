@@ -191,9 +191,16 @@ def assert_same_map(
     both = mine.valid & valid
     off = np.abs(mine.values[both] - values[both])
     assert not off.size or off.max() < 1.0
-    assert off.size < 1000 or np.median(off / np.maximum(values[both], 0.5)) < 1e-3
-    rim = cv2.dilate(valid.astype(np.uint8), np.ones((9, 9))) != cv2.erode(valid.astype(np.uint8), np.ones((9, 9)))
+    # Beside zero, and in small pictures, those steps weigh more.
+    assert not off.size or np.median(off / np.maximum(values[both], 0.5)) < (1e-3 if off.size > 400_000 else 1e-2)
+    rim = _rim(valid) | _rim(mine.valid)
     assert np.array_equal(mine.valid[~rim], valid[~rim])
+
+
+def _rim(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Both sides of an edge, four pixels wide."""
+    grown, shrunk = (work(mask.astype(np.uint8), np.ones((9, 9))) for work in (cv2.dilate, cv2.erode))
+    return np.asarray(grown != shrunk)
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (640, 480), (300, 700)])
