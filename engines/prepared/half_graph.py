@@ -7,10 +7,11 @@ each such operation are tidied: between two of them they would round in float16 
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
+
+from .onnxruntime_tools import import_tool
 
 if TYPE_CHECKING:
     import onnx
@@ -94,7 +95,7 @@ def _see_through_identities(graph: Any, weights: set[str]) -> None:
 def to_half(model: onnx.ModelProto, hot: Collection[str]) -> onnx.ModelProto:
     """The mixed-precision form of a plain graph with inferred types. ``hot`` names values too large for float16: what makes or
     reads them stays float32."""
-    float16 = _converter()
+    float16 = import_tool("onnxruntime.transformers.float16")
     keep = float_nodes(model, hot)
     ours = {node.name for node in model.graph.node}
     converted: onnx.ModelProto = float16.convert_float_to_float16(
@@ -255,13 +256,3 @@ def _float_array(value: Any) -> Any:
     import numpy as np
 
     return np.array(value, np.float32)
-
-
-def _converter() -> Any:
-    """ONNX Runtime's converter. Importing it puts its folder, full of common names, on the search path: that is undone."""
-    before = list(sys.path)
-    try:
-        from onnxruntime.transformers import float16
-    finally:
-        sys.path[:] = before
-    return float16

@@ -21,6 +21,7 @@ from . import half_graph
 from .agreement import agreement
 from .engine_cache import EngineCache, EngineKey, model_sha256
 from .half_precision import Progress, first_line, import_onnx, load_plain
+from .onnxruntime_tools import import_tool
 from .recording import Array, Recorded, read_pictures, record
 from .temporary_folder import temporary_folder
 
@@ -126,21 +127,19 @@ def _build(
 def _quantise(onnx: Any, path: Path, target: Path, plain_outputs: list[str], records: Sequence[Recorded], cancel: CancelToken | None) -> None:
     import_onnxruntime()
     try:
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-        from onnxruntime.quantization.quant_utils import add_pre_process_metadata
-
+        quantization = import_tool("onnxruntime.quantization")
         model = load_plain(onnx, path, oldest_opset=_OLDEST_OPSET)
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-        add_pre_process_metadata(model)  # else it advises on stderr what was done above
-        quantize_static(
+        quantization.quant_utils.add_pre_process_metadata(model)  # else it advises on stderr what was done above
+        quantization.quantize_static(
             model,
             target,
             _Reader(records, cancel),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
-            activation_type=QuantType.QUInt8,  # with signed weights: what VNNI multiplies
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,  # with signed weights: what VNNI multiplies
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_quantize=sorted(_layers(model)),
             extra_options={"OpTypesToExcludeOutputQuantization": plain_outputs},
         )
