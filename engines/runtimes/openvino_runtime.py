@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
 Progress = Callable[[str], None]
+_Feeds = dict[str, npt.NDArray[np.generic]]
 
 ABSENT = "openvino is not there: install Depthbridge with its `openvino` extra, or use --runtime onnxruntime."
 
 # What is not quantised of an INT8 graph stays in FP32, as in the runtime its loss is measured with.
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16", Precision.INT8: "f32"}
+_RECIPE = 2  # another one whenever what is done to a graph here changes
 _BLOB = "compiled.blob"
+# Numbers of one input picture that a patch of a vision transformer may have, at most: the embedded model's is 56 pixels wide.
+_PATCH = 3 * 128 * 128
+# Operations that become a part of the convolution before them.
+_FUSED = frozenset({
+    "Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum", "PRelu", "Relu", "Elu", "Gelu", "Sigmoid", "Tanh", "Clamp", "Swish", "HSwish",
+    "HSigmoid", "Mish", "Abs", "Sqrt", "SoftPlus", "Exp", "Negative", "FakeQuantize", "Convert",
+})  # fmt: skip
 _UNFOLDED = "DisableConstantFolding_0"
 
 
@@ -72,41 +82,49 @@ class OpenVinoRuntime:
     def notes(self) -> tuple[str, ...]:
         return ()
 
-    def run(
-        self, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], cancel: CancelToken | None = None
-    ) -> list[npt.NDArray[np.generic]]:
+    def run(self, feeds: _Feeds, outputs: Sequence[str], cancel: CancelToken | None = None) -> list[npt.NDArray[np.generic]]:
         """As :class:`~.runtime.Runtime` says. The outputs are openvino's own buffers. A cancel ends it after the operation at work."""
         with self._running:
             if cancel is not None:
                 cancel.check()  # a run that was given up may have been waited for
-            opened = self._ready()  # held to the end of the run, whoever closes the engine meanwhile
+            opened = self._ready(feeds)  # held to the end of the run, whoever closes the engine meanwhile
             try:
                 with nullcontext() if cancel is None else cancel.on_cancel(opened.request.cancel):
                     found = opened.request.infer(feeds, share_inputs=True, share_outputs=True)
-                    answer = [found[opened.places[name]] for name in outputs]
+                opened.first = opened.first or _shapes(feeds)
+                answer = [found[opened.places[name]] for name in outputs]
+                opened.check(feeds, dict(zip(outputs, answer, strict=True)))
             except (RuntimeError, TypeError, ValueError, KeyError) as error:
                 cancelled = cancel is not None and cancel.cancelled
                 # Half-way out of a run, operations remember shapes of two pictures, and openvino answers the next one with the wrong map or
                 # none at all (2026.4, new requests included). One that never ended a run has nothing to mix up.
-                if opened.dynamic and (cancelled or opened.has_run):
+                if opened.dynamic and (cancelled or opened.first is not None):
                     self._opened = None
                 if cancelled and cancel is not None:
                     cancel.check()
                 raise RuntimeError(telling_line(error)) from error
-            opened.has_run = True
             return answer
 
     def close(self) -> None:
         self._opening = self._opened = None
 
-    def _ready(self) -> _Opened:
-        """What is open; opened again after a run that did not end."""
+    def _ready(self, feeds: _Feeds) -> _Opened:
+        """What is open; opened again after a run that did not end, and where the first one leaves no other right."""
         opening, opened = self._opening, self._opened
         if opening is None:
             raise ModelError("The engine is closed; open it again.")
-        if opened is None:
+        if opened is None or opened.is_spoilt_for(feeds):
+            self._opened = None
             opened = self._opened = opening.open(None, None)
         return opened
+
+
+def _has_batch_axis(shape: Any) -> bool:
+    return bool(shape.rank.is_static and shape.rank.get_length() > 2 and shape[0].is_dynamic)
+
+
+def _shapes(feeds: _Feeds) -> tuple[tuple[int, ...], ...]:
+    return tuple(array.shape for array in feeds.values())
 
 
 def cpu_has_bf16() -> bool:
@@ -125,7 +143,8 @@ def telling_line(error: Exception) -> str:
 
 
 class _Opened:
-    """A request to run with. ``places``: of the outputs, by name; ``dynamic``: whether pictures may have several sizes.
+    """A request to run with. ``places``: of the outputs, by name; ``dynamic``: whether pictures may have several sizes; ``batches``: outputs
+    that have an entry for each picture; ``first``: the shapes of its first run, None before that.
 
     ``memory`` is what the model was loaded from: openvino reads its weights there and keeps no hold of it, so that it must outlive the request.
     """
@@ -134,8 +153,24 @@ class _Opened:
         self.request = compiled.create_infer_request()
         self.places = {name: place for place, output in enumerate(compiled.outputs) for name in output.get_names()}
         self.dynamic = any(each.get_partial_shape().is_dynamic for each in compiled.inputs)
-        self.has_run = False
+        self.batches = {name for output in compiled.outputs for name in output.get_names() if _has_batch_axis(output.get_partial_shape())}
+        self.first: tuple[tuple[int, ...], ...] | None = None
         self._memory = memory
+
+    def is_spoilt_for(self, feeds: _Feeds) -> bool:
+        """Whether the answer would be wrong without a word: attention whose first run had a single token answers garbage in every other
+        size (2026.4). How large a token is only the graph knows: every first picture that could be one counts."""
+        if not self.dynamic or self.first is None or self.first == _shapes(feeds):
+            return False
+        return any(math.prod(shape[1:]) <= _PATCH for shape in self.first)
+
+    def check(self, feeds: _Feeds, answers: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Raises :class:`RuntimeError` when the answer cannot be that of ``feeds``: in a batch, a fused operation can hand out nothing, or the
+        answer of the run before, without a word (2026.4)."""
+        pictures = max(array.shape[0] for array in feeds.values())
+        for name, answer in answers.items():
+            if 0 in answer.shape or (pictures > 1 and name in self.batches and answer.shape[0] != pictures):
+                raise RuntimeError(f"{name} came out with the shape {list(answer.shape)} for {pictures} pictures")
 
     def __del__(self) -> None:
         self.request = None  # before the memory goes
@@ -167,7 +202,7 @@ class _Opening:
         from ..tuning.machine import processor_name
 
         digest = model_sha256(self._path, cache)
-        key = EngineKey(digest, self._path.name, self.library, processor_name(), self._precision, "as the file says")
+        key = EngineKey(digest, self._path.name, self.library, processor_name(), self._precision, f"as the file says, recipe {_RECIPE}")
         fresh: list[Any] = []
 
         def build(folder: Path) -> None:
@@ -193,6 +228,9 @@ class _Opening:
             # nothing, compiling takes its time and gives the same.
             if operation.get_type_name() == "Interpolate":
                 operation.get_rt_info()[_UNFOLDED] = ""
+        batches = [each for each in model.inputs if each.get_partial_shape().rank.is_static and each.get_partial_shape()[0].is_dynamic]
+        if batches and _adds_one_to_many(model):
+            model.reshape({each: [1, *list(each.get_partial_shape())[1:]] for each in batches})
         return self._core.compile_model(model, "CPU", self._properties)
 
     def _load(self, blob: Path) -> _Opened:
@@ -232,6 +270,26 @@ def _check_target(target: Target, core: Any) -> None:
 
 def _has_bf16(core: Any) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _adds_one_to_many(model: Any) -> bool:
+    """Whether what a convolution makes of a table, which is there once, is added to a batch. Both are fused into one operation (2026.4), which
+    in a batch fails, hands out the answer of the run before, or crashes: such a graph takes pictures one by one."""
+    once: set[str] = set()
+    for operation in model.get_ordered_ops():
+        convolves = "Convolution" in operation.get_type_name()
+        if not convolves and (operation.get_type_name() not in _FUSED or once.isdisjoint(_sources(operation))):
+            continue
+        shape = operation.output(0).get_partial_shape()
+        if shape.rank.is_static and shape[0].is_static and shape[0].get_length() == 1:
+            once.add(operation.get_friendly_name())
+        elif not convolves:
+            return True
+    return False
+
+
+def _sources(operation: Any) -> list[str]:
+    return [each.get_source_output().get_node().get_friendly_name() for each in operation.inputs()]
 
 
 def _properties(target: Target, threads: int | None) -> dict[str, str]:
