@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checksums of files: computing them, and asking a host which one it publishes, before anything is downloaded."""
+"""Checksums of files: what a host publishes of one is asked before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import DownloadError
+from .file_hash import hash_file
 from .web import Response, RetryPolicy, TransientWebError, host_of, open_url, raise_for_status
 
 _CHUNK = 1 << 20
@@ -56,18 +57,6 @@ class GitHubHost:
 
     web: str = "https://github.com"
     api: str = "https://api.github.com"
-
-
-def hash_file(path: Path, algorithm: str = "sha256") -> str:
-    """Hex digest of the file at ``path``. "git-blob-sha1" is git's name for a file: SHA-1 over its size and content."""
-    if algorithm == "git-blob-sha1":
-        digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    else:
-        digest = hashlib.new(algorithm, usedforsecurity=algorithm != "md5")
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def ask_host(url: str, *, timeout_s: float, retry: RetryPolicy, github: GitHubHost) -> Published:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .checksums import GitHubHost, Published, ask_host, hash_file
+from .checksums import GitHubHost, Published, ask_host
 from .download import DownloadSettings, PartFile, Progress, download
 from .errors import DownloadError, ModelError
+from .file_hash import hash_file
 from .file_lock import working_in
 from .model_lock import ModelLock, Pin, now_utc, read_lock, write_lock
 from .model_paths import check_model_id, inside

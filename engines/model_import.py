@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .atomic import make_folder, writing_to
 from .catalog import load_catalog
-from .checksums import hash_file
 from .errors import ModelError, OutputError
+from .file_hash import hash_file
 from .file_lock import working_in
 from .model_lock import ModelLock, Pin, now_utc, read_lock, write_lock
 from .model_paths import check_model_id, inside

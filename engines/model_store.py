@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .catalog import Catalog, load_catalog, unknown_model
 from .errors import ModelError
+from .file_hash import hash_file
 from .model_lock import ModelLock, Pin, read_lock
 from .model_paths import ENGINE_SUFFIXES, SHIPPED_MODELS, default_models_dir
 from .model_spec import ModelSpec
@@ -197,8 +198,6 @@ def _is_name(text: str) -> bool:
 
 
 def _state(path: Path, pin: Pin) -> FileState:
-    from .checksums import hash_file  # brings all that speaks HTTP, which running a model needs none of
-
     try:
         if path.stat().st_size == pin.size and hash_file(path) == pin.sha256:
             return FileState.OK

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_path
-from ..checksums import hash_file
 from ..errors import DepthbridgeError, OutputError
+from ..file_hash import hash_file
 from ..model_paths import inside
 
 ENTRY_NAME = "entry.json"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_path, make_folder
-from ..checksums import hash_file
 from ..errors import ModelError, OutputError
+from ..file_hash import hash_file
 from ..model_paths import inside
 from ..onnx_graph import external_data_files
 

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from depthbridge.engines.cancel import CancelToken
-from depthbridge.engines.checksums import hash_file
 from depthbridge.engines.errors import CancelledError, ModelError
+from depthbridge.engines.file_hash import hash_file
 from depthbridge.engines.file_lock import exclusive
 from depthbridge.engines.prepared.engine_cache import EngineCache, EngineKey, model_sha256
 from depthbridge.engines.prepared.stale import stale_entries

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from depthbridge.engines.checksums import Published, ask_host, hash_file
+from depthbridge.engines.checksums import Published, ask_host
 from depthbridge.engines.errors import DownloadError
 from depthbridge.engines.fetch import plan_fetch
+from depthbridge.engines.file_hash import hash_file
 from depthbridge.engines.model_lock import read_lock
 from support.fetching import fetch, onnx_bytes, settings, spec
 from support.model_host import ModelHost

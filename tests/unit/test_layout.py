@@ -113,6 +113,11 @@ def test_importing_loads_no_runtime(module: str) -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+def test_running_a_model_loads_nothing_that_speaks_http() -> None:
+    code = "import depthbridge.engines.stream, sys; print([name for name in ('http.client', 'urllib.request', 'ssl') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
 def test_importing_the_client_needs_no_msgspec() -> None:
     code = "import depthbridge.unity_bridge.client, sys; print('msgspec' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
