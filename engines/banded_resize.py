@@ -8,6 +8,9 @@ rows at a time, so that no picture-sized float array is ever made.
 
 from __future__ import annotations
 
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +25,8 @@ _TOGETHER = 4
 # BLAS libraries spread larger products over threads of their own, which go on spinning where the runtime's are to work (OpenBLAS: above 2^18).
 _PRODUCT = 1 << 18
 _ROWS_BYTES = 768 << 10
+_CHUNKS = 4
+"""Parts of the rows that are handed on, one by one, to the thread that makes their columns."""
 _CUBIC_A = -0.75
 
 
@@ -79,22 +84,27 @@ class _Block:
 
 
 class BandedResize:
-    """Resizes pictures (H,W,3) of one size to (h,w,3) floats, unrounded and unclipped. One thread at a time: it reuses its buffers."""
+    """Resizes pictures (H,W,3) of one size to (h,w,3) floats, unrounded and unclipped. Call it from one thread at a time: it reuses its
+    buffers. Where there is a second core, a thread of its own makes the columns of what has its rows."""
 
     @classmethod
     def area(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
         """``INTER_AREA`` from ``source`` to a smaller ``target``, both (width, height)."""
-        return cls(_area_taps(source[1], target[1]), _area_taps(source[0], target[0]), source)
+        # 1920 columns make 504: every 80 make 21 alike.
+        return cls(_area_taps(source[1], target[1]), _area_taps(source[0], target[0]), source, math.gcd(source[0], target[0]))
 
     @classmethod
     def cubic(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
         """``INTER_CUBIC`` on floats."""
         return cls(_cubic_taps(source[1], target[1]), _cubic_taps(source[0], target[0]), source)
 
-    def __init__(self, rows: _Taps, columns: _Taps, source: tuple[int, int]) -> None:
+    def __init__(self, rows: _Taps, columns: _Taps, source: tuple[int, int], periods: int = 1) -> None:
+        """``periods``: into how many equal parts the columns fall that are made alike."""
         width, height = source
         self._rows = _row_blocks(rows, height)
-        self._columns = _column_blocks(columns, width)
+        self._periods = periods
+        period = _Taps(columns.first[: len(columns.first) // periods], columns.weights[: len(columns.first) // periods])
+        self._columns = _column_blocks(period, width // periods)
         across = width * _CHANNELS
         deepest = max(block.high - block.low for block in self._rows)
         # Whole rows are made floats at once where that fits into a core's cache: in pieces it takes half as long again.
@@ -103,6 +113,8 @@ class BandedResize:
         self._floats = np.empty(deepest * self._step, dtype=np.float32)
         self._squeezed = np.empty((len(rows.first), across), dtype=np.float32)
         self._result = np.empty((len(rows.first), len(columns.first) * _CHANNELS), dtype=np.float32)
+        # It waits without spinning, and ends with this object.
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="depthbridge-resize") if (os.cpu_count() or 1) > 1 else None
 
     @property
     def nbytes(self) -> int:
@@ -112,10 +124,23 @@ class BandedResize:
     def __call__(self, image: UInt8Image) -> FloatArray:
         """float32 (h,w,3): overwritten by the next call."""
         flat = image.reshape(image.shape[0], -1)
-        height, across = self._squeezed.shape
+        size = -(-len(self._rows) // _CHUNKS)
+        waiting = []
+        for chunk in (self._rows[start : start + size] for start in range(0, len(self._rows), size)):
+            self._make_rows(flat, chunk)
+            if self._helper is None:
+                self._make_columns(chunk[0].start, chunk[-1].stop)
+            else:
+                waiting.append(self._helper.submit(self._make_columns, chunk[0].start, chunk[-1].stop))
+        for made in waiting:
+            made.result()
+        return self._result.reshape(len(self._result), -1, _CHANNELS)
+
+    def _make_rows(self, flat: UInt8Image, blocks: list[_Block]) -> None:
+        across = flat.shape[1]
         for left in range(0, across, self._step):
             right = min(left + self._step, across)
-            for block in self._rows:
+            for block in blocks:
                 count = block.high - block.low
                 part = self._floats[: count * (right - left)].reshape(count, right - left)
                 np.copyto(part, flat[block.low : block.high, left:right])
@@ -123,12 +148,16 @@ class BandedResize:
                 for start in range(0, right - left, self._piece):
                     piece = slice(start, start + self._piece)
                     np.matmul(block.matrix, part[:, piece], out=target[:, piece])
+
+    def _make_columns(self, first: int, end: int) -> None:
+        """Those of rows ``first:end``: all periods at once, so that the interpreter is needed only now and then."""
         for block in self._columns:
             deep = max(1, _PRODUCT // block.matrix.size)
-            for top in range(0, height, deep):
-                rows = self._squeezed[top : top + deep, block.low : block.high]
-                np.matmul(rows, block.matrix, out=self._result[top : top + deep, block.start : block.stop])
-        return self._result.reshape(height, -1, _CHANNELS)
+            for top in range(first, end, deep):
+                bottom = min(top + deep, end)
+                rows = self._squeezed[top:bottom].reshape(bottom - top, self._periods, -1)[:, :, block.low : block.high]
+                made = self._result[top:bottom].reshape(bottom - top, self._periods, -1)[:, :, block.start : block.stop]
+                np.matmul(rows.transpose(1, 0, 2), block.matrix, out=made.transpose(1, 0, 2))
 
 
 def _even(length: int, most: int) -> int:

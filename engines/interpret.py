@@ -78,7 +78,7 @@ def interpret(
     if resolution == "network":
         camera = None if camera is None else plan.process_camera(camera).resized(raw.depth.shape[1], raw.depth.shape[0])
         values, sky, confidence = raw.depth, raw.sky, raw.confidence
-        valid = _valid(unit.kind, raw.depth, values, sky, pool)
+        valid = _valid(unit.kind, raw, values, sky, pool)
         if broken is not None:
             valid &= ~broken
     else:
@@ -88,7 +88,7 @@ def interpret(
         _stop_if(cancel)
         confidence = None if raw.confidence is None else to_source_size(raw.confidence, plan, 0.0, pool)
         _stop_if(cancel)
-        valid = _valid(unit.kind, raw.depth, values, sky, pool)
+        valid = _valid(unit.kind, raw, values, sky, pool)
         set_outside(valid, plan, False)
         if broken is not None:
             _unmake(values, valid, broken, plan)
@@ -122,12 +122,13 @@ def _scale(raw: NetworkAnswer, spec: ModelSpec, unit: Unit, pool: BufferPool) ->
     return broken
 
 
-def _valid(kind: DepthKind, grid: _FloatMap, values: _FloatMap, sky: _FloatMap | None, pool: BufferPool) -> _BoolMap:
-    """Where finite ``values`` are a surface. They were made of ``grid`` by interpolation: its least value spares a look at each of theirs."""
+def _valid(kind: DepthKind, raw: NetworkAnswer, values: _FloatMap, sky: _FloatMap | None, pool: BufferPool) -> _BoolMap:
+    """Where finite ``values`` are a surface and ``sky`` is none. Both were made of ``raw``'s grids by interpolation: what holds of all values
+    of a grid spares a look at each of theirs."""
     valid = pool.take(values.shape, np.bool_)
-    least = float(np.min(grid))
+    least = float(np.min(raw.depth))
     sure = least >= 0 if kind is DepthKind.DISPARITY else least > _SURELY_POSITIVE
-    if sky is None:
+    if sky is None or raw.sky is None or float(np.max(raw.sky)) < SKY_THRESHOLD:
         if sure:
             valid.fill(True)
         else:
