@@ -180,6 +180,8 @@ def _open_session(ort: Any, path: Path, plan: SessionPlan, threads: int | None) 
     options = ort.SessionOptions()
     options.log_severity_level = _LOG_FATAL  # its warnings go to stderr past us; what matters is raised or noted
     options.enable_mem_pattern = plan.memory_pattern
+    # Its threads spin between operations, which makes runs quicker; after a run they would spin beside our own work on the picture.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if threads is not None:
         options.intra_op_num_threads = threads
     providers = [(provider.name, dict(provider.options)) for provider in plan.providers]
