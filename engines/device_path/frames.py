@@ -38,6 +38,9 @@ _Pixels = npt.NDArray[np.uint8]
 FRAMES_AT_ONCE = 3
 """One that goes up, one in the model, one that comes down."""
 _ROUTES_KEPT = 4
+ROUTES_EVER = 32
+"""Sizes that are learned, at most: learning one again and again, because many take turns, would cost more than the ordinary path, and what
+was captured for one that was given up stays in the library's memory."""
 # The law of the two paths: the same depth within a thousandth. Half precision rounds no differently on either.
 _SAME_DEPTH = 1e-3
 
@@ -88,6 +91,7 @@ class DeviceFrames:
         self._small: dict[BeforeForm | AfterForm, onnxruntime.InferenceSession] = {}
         self._kept: OrderedDict[tuple[int, int, int], _Kept] = OrderedDict()
         self._refused: set[tuple[int, int, int]] = set()
+        self._learned = 0
         self._lock = threading.Lock()
         self._closed = False
         self.notes: dict[str, None] = {}
@@ -98,9 +102,10 @@ class DeviceFrames:
             return (width, height, count) in self._kept
 
     def wants(self, width: int, height: int, count: int = 1) -> bool:
-        """Whether it is worth calling :meth:`learn` for that size: it is neither known nor refused."""
+        """Whether it is worth calling :meth:`learn` for that size: it is neither known nor refused, and there were not too many."""
+        size = (width, height, count)
         with self._lock:
-            return not self._closed and (width, height, count) not in self._kept and (width, height, count) not in self._refused
+            return not self._closed and self._learned < ROUTES_EVER and size not in self._kept and size not in self._refused
 
     def learn(
         self,
@@ -127,6 +132,9 @@ class DeviceFrames:
                 self._refused.add(size)
             return False
         with self._lock:
+            self._learned += 1
+            if self._learned == ROUTES_EVER:
+                self.notes[f"Frames of further sizes are prepared on the CPU: {ROUTES_EVER} sizes were learned."] = None
             self._kept[size] = kept
             while len(self._kept) > _ROUTES_KEPT:
                 self._kept.popitem(last=False)

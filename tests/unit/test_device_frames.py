@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from depthbridge.engines.camera import CameraIntrinsics, CameraSource
 from depthbridge.engines.cancel import CancelToken
+from depthbridge.engines.device_path import frames
 from depthbridge.engines.device_path.frames import FRAMES_AT_ONCE, device_frames
 from depthbridge.engines.device_path.lanes import Lanes
 from depthbridge.engines.errors import CancelledError, ModelError
@@ -175,6 +176,19 @@ def test_a_size_that_comes_out_otherwise_stays_with_the_ordinary_path(tmp_path: 
         assert both.way.estimate([pixels], [None], [CameraSource.NONE], None) is None
         assert both.frames.wants(96, 160)
         assert both.frames.learn([pixels[:48]], [1.0], [both.engine.estimate(pixels[:48]).values], (None, None))
+
+
+def test_sizes_that_take_turns_are_not_learned_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "ROUTES_EVER", 6)
+    with Both(models.da2_relative(tmp_path / "depth_anything_v2.onnx"), SMALL) as both:
+        learned = 0
+        for turn in range(20):
+            image = picture(160 + 10 * (turn % 5), 96)
+            if both.frames.wants(image.shape[1], 96):
+                learned += both.frames.learn([image], [1.0], [both.engine.estimate(image).values], (None, None))
+        assert learned == 6
+        assert "6 sizes were learned" in " ".join(both.way.notes)
+        assert both.frames.knows(160, 96)  # the last one learned serves on
 
 
 def test_a_graph_whose_output_is_not_one_map_a_picture_is_refused(tmp_path: Path) -> None:
