@@ -22,10 +22,10 @@ from ..errors import ModelError, RuntimeUnavailableError
 from ..model_spec import InputPolicy, ModelSpec
 from ..preprocess import plan_input
 from ..runtimes.onnx_runtime import OnnxRuntime
+from ..runtimes.pinned import pin
 from ..signature import Signature
 from .graphs import AfterForm, BeforeForm, after, before
 from .lanes import Lanes
-from .pinned import pin
 from .route import NotOnDeviceError, Route
 from .slot import FinishedFrame, Slot
 from .tensors import NO_GRAPH, Place, open_small

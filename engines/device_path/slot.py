@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..buffers import BufferPool
 from ..cancel import CancelToken
 from ..preprocess import InputPlan
-from .pinned import pin
+from ..runtimes.pinned import pin
 from .tensors import Place, bind_input, run_bound
 
 if TYPE_CHECKING:

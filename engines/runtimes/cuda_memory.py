@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of an NVIDIA card, by its driver's own interface (CUDA Driver API, ``cuda.h``): what TensorRT leaves to its caller.
-
-No package is needed for it: TensorRT's own brings none, and the driver is there where a card is. Never executed by this project.
+"""Memory of an NVIDIA card, by its driver (:mod:`.cuda_driver`): what TensorRT leaves to its caller, and its package brings nothing for. Never
+executed by this project.
 """
 
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device_path.pinned import pin
 from ..errors import RuntimeUnavailableError
+from .cuda_driver import cuda_driver
+from .pinned import pin
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 
@@ -38,10 +37,9 @@ class CudaMemory:
     """
 
     def __init__(self, index: int) -> None:
-        try:
-            self._driver: Any = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-        except OSError as error:
-            raise RuntimeUnavailableError("No driver for an NVIDIA card answers here; install it, or use --device cpu.") from error
+        self._driver: Any = cuda_driver()
+        if self._driver is None:
+            raise RuntimeUnavailableError("No driver for an NVIDIA card answers here; install it, or use --device cpu.")
         self._index = index
         self._device, self._context, self._stream = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_void_p()
         self._rooms: dict[str, _Room] = {}

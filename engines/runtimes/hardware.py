@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import re
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from .cuda_driver import cuda_driver
 
 # Attributes of a device (cuda.h, CUdevice_attribute).
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
@@ -41,15 +42,15 @@ def processor_has_bf16() -> bool | None:
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """The NVIDIA cards that CUDA may use, in its order; none without a driver. Asks the driver itself, so that no library is needed."""
+    driver = cuda_driver()
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-        return tuple(_gpus_of(driver))
-    except (OSError, AttributeError):  # no driver, or one older than anything that matters here
+        return () if driver is None else tuple(_gpus_of(driver))
+    except AttributeError:  # one older than anything that matters here
         return ()
 
 
 def _gpus_of(driver: ctypes.CDLL) -> list[Gpu]:
-    """By CUDA's driver API (cuInit, cuDriverGetVersion, cuDeviceGet, ...), each of whose calls returns 0 when it went well."""
+    """As CUDA's driver counts them."""
     version, count = ctypes.c_int(), ctypes.c_int()
     if driver.cuInit(0) or driver.cuDriverGetVersion(ctypes.byref(version)) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return []

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 import weakref
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+
+from .cuda_driver import cuda_driver
 
 _PORTABLE = 1  # CU_MEMHOSTREGISTER_PORTABLE: pinned for every context
 
@@ -19,7 +20,7 @@ def pin(array: npt.NDArray[np.uint8], device_index: int) -> bool:
 
     False when that cannot be done (no NVIDIA driver, or a limit on locked memory): copies are then slower, and no less right.
     """
-    driver = _driver()
+    driver = cuda_driver()
     if driver is None:
         return False
     device, context = ctypes.c_int(), ctypes.c_void_p()
@@ -50,10 +51,3 @@ def _inside(driver: ctypes.CDLL, context: ctypes.c_void_p, call: Callable[[], in
         return call() == 0
     finally:
         driver.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
-
-
-def _driver() -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return None
