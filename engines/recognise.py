@@ -48,7 +48,7 @@ def recognise(path: Path, known: ModelSpec | None = None) -> Recognised:
     Raises :class:`ModelError` when the file is not ONNX, weights are missing beside it, or its signature is not that of a depth model.
     """
     if is_engine_file(path):
-        raise ModelError(f"{path.name} is an engine of TensorRT, not an ONNX file; it can be opened by its path, and that is all.")
+        raise ModelError(f"{path.name} is an engine of TensorRT, not an ONNX file; it can only be opened by its path, on an NVIDIA card.")
     graph = read_onnx_graph(path)
     missing = [name for name in graph.external_files if not inside(path.parent, name, path.name).is_file()]
     if missing:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 _SYSTEMS = {"directml": ("win32", "Windows"), "coreml": ("darwin", "Macs")}
+_GPU = (Precision.FP32, Precision.FP16)
+_WAYS: dict[RuntimeName, dict[str, tuple[Precision, ...]]] = {
+    RuntimeName.ONNXRUNTIME: {"cpu": (Precision.FP32, Precision.INT8), "cuda": _GPU, "directml": _GPU, "coreml": (Precision.FP32,)},
+    RuntimeName.OPENVINO: {"cpu": (Precision.FP32, Precision.BF16, Precision.INT8)},
+    RuntimeName.ONNXRUNTIME_TENSORRT: {"cuda": _GPU},
+    RuntimeName.TENSORRT: {"cuda": _GPU},
+}
+"""What each library may run on, and in what, on one machine or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +160,42 @@ def _why_not(path: Path, wish: Wish) -> str:
     asked = " ".join(str(word) for word in (wish.runtime, wish.device, wish.precision) if word is not None)
     nvidia = wish.runtime in (RuntimeName.TENSORRT, RuntimeName.ONNXRUNTIME_TENSORRT)
     kind = (wish.device or ("cuda" if nvidia else "")).partition(":")[0]
+    if not _fits(wish, kind):
+        return f"{asked} cannot be had on any machine: {_what_fits(wish.runtime, kind)}; use what does, or auto."
+    instead = "use --device cpu" if _fits(wish, "cpu") else "use auto"
     if kind == "cuda" and not gpus():
-        return f"{asked} takes an NVIDIA card, and no driver for one answers here; install the driver, or use --device cpu."
+        return f"{asked} takes an NVIDIA card, and no driver for one answers here; install the driver, or {instead}."
     if kind == "cuda" and wish.device is not None and wish.device not in {f"cuda:{gpu.index}" for gpu in gpus()}:
         return f"There is no {wish.device} here, only {', '.join(f'cuda:{gpu.index} ({gpu.name})' for gpu in gpus())}; use one of these."
     if kind in _SYSTEMS and sys.platform != _SYSTEMS[kind][0]:
-        return f"{asked} is for {_SYSTEMS[kind][1]} only; use --device cpu."
+        return f"{asked} is for {_SYSTEMS[kind][1]} only; {instead}."
     if not _has("onnxruntime") and wish.runtime in (None, RuntimeName.ONNXRUNTIME) and kind in ("", "cpu"):
         return ABSENT
+    if wish.precision in (Precision.INT8, Precision.FP16) and not _has("onnx"):
+        there = [target for target in installed_targets(path) if replace(wish, precision=None).allows(target)]
+        if any(_fits(wish, target.device_kind, target.runtime) for target in there):
+            package = "depthbridge[int8]" if wish.precision is Precision.INT8 else "onnx>=1.17,<2"
+            return f'{asked} takes a graph that the package onnx makes of the model: pip install "{package}".'
     for missing in missing_targets():
-        if wish.runtime in (None, missing.runtime) and kind in ("", missing.device):
+        if kind in ("", missing.device) and _fits(wish, missing.device, missing.runtime):
             return f"{asked} cannot be had with what is installed: {missing.remedy}"
-    there = ", ".join(map(str, installed_targets(path))) or "nothing"
-    return f"{asked} cannot be had on this machine, which has {there}; use one of these, or auto."
+    has = ", ".join(map(str, installed_targets(path))) or "nothing"
+    return f"{asked} cannot be had on this machine, which has {has}; use one of these, or auto."
+
+
+def _fits(wish: Wish, kind: str, runtime: RuntimeName | None = None) -> bool:
+    """Whether a library (or this one) could do on a device of that kind (on any, when empty) what is asked for, were it installed."""
+    return any(
+        wish.runtime in (None, name) and runtime in (None, name) and kind in ("", device) and wish.precision in (None, *precisions)
+        for name, devices in _WAYS.items()
+        for device, precisions in devices.items()
+    )
+
+
+def _what_fits(runtime: RuntimeName | None, kind: str) -> str:
+    if runtime is not None:
+        return f"{runtime} runs " + ", ".join(f"on {device} in {'/'.join(precisions)}" for device, precisions in _WAYS[runtime].items())
+    return f"{kind} runs models in " + "/".join(dict.fromkeys(each for devices in _WAYS.values() for each in devices.get(kind, ())))
 
 
 # ---- opening ------------------------------------------------------------------------------------------------------------
@@ -180,11 +212,13 @@ def open_target(
 ) -> Runtime:
     """Opens the file at ``path`` as ``target`` says, preparing through ``cache`` what it needs (a half-precision graph, a compiled engine).
 
-    ``threads``: of the CPU. ``progress`` is told what takes its time. Raises :class:`RuntimeUnavailableError`, :class:`ModelError`, and
-    ``CancelledError`` when ``cancel`` was called while something was prepared.
+    ``threads``: of the CPU, at most as many as it has are used. ``progress`` is told what takes its time. Raises
+    :class:`RuntimeUnavailableError`, :class:`ModelError`, and ``CancelledError`` when ``cancel`` was called while something was prepared.
     """
     if cancel is not None:
         cancel.check()
+    if threads is not None:  # more than the machine has only wait for each other: 64 on two cores took seconds a run, 256 did not come back
+        threads = min(threads, os.cpu_count() or threads)
     means = Means(cache, progress, cancel)
     if target.runtime is RuntimeName.OPENVINO:
         from .openvino_runtime import OpenVinoRuntime

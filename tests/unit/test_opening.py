@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,9 @@ from depthbridge.engines.cancel import CancelToken
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import CancelledError, RuntimeUnavailableError
 from depthbridge.engines.prepared.engine_cache import EngineCache
+from depthbridge.engines.runtimes import opening
 from depthbridge.engines.runtimes.hardware import gpus
+from depthbridge.engines.runtimes.onnx_runtime import OnnxRuntime
 from depthbridge.engines.runtimes.opening import candidates, installed_targets, missing_targets, open_target
 from depthbridge.engines.runtimes.targets import ENVIRONMENT_VARIABLE, Precision, RuntimeName, Target, Wish, untried
 from support import onnx_models as models
@@ -31,8 +34,6 @@ needs_no_card = pytest.mark.skipif(bool(gpus()), reason="says what there is wher
 
 def in_a_process(program: str, *, absent: tuple[str, ...] = (), environ: dict[str, str] | None = None) -> str:
     """What a program prints in a Python of its own, where some libraries cannot be imported and nothing is in the environment."""
-    import os
-
     gone = "import sys\n" + "".join(f"sys.modules[{name!r}] = None\n" for name in absent)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DEPTHBRIDGE_")}
     done = subprocess.run([sys.executable, "-c", gone + program], capture_output=True, text=True, env={**clean, **(environ or {})})
@@ -109,7 +110,13 @@ def test_unknown_words_are_named_with_the_known_ones(device: str, runtime: str, 
         (Wish("cuda:0"), "no driver for one answers"),
         (Wish(runtime=RuntimeName.TENSORRT), "NVIDIA card"),
         (Wish(runtime=RuntimeName.ONNXRUNTIME_TENSORRT), "NVIDIA card"),
-        (Wish(runtime=RuntimeName.ONNXRUNTIME, precision=Precision.BF16), "which has .*onnxruntime cpu fp32"),
+        (Wish(precision=Precision.FP16), "which has .*onnxruntime cpu fp32"),
+        (Wish(runtime=RuntimeName.ONNXRUNTIME, precision=Precision.BF16), "any machine: onnxruntime runs on cpu in fp32/int8, on cuda"),
+        (Wish("cuda:0", RuntimeName.OPENVINO), "^(?!.*driver).*openvino runs on cpu in fp32/bf16/int8"),
+        (Wish("cuda:0", None, Precision.BF16), "cuda runs models in fp32/fp16"),
+        (Wish("coreml", RuntimeName.TENSORRT), "tensorrt runs on cuda"),
+        (Wish("cuda:0", RuntimeName.ONNXRUNTIME, Precision.FP32), "or use --device cpu"),
+        (Wish("cuda:0", RuntimeName.TENSORRT, Precision.FP16), "^(?!.*--device cpu).*or use auto"),
     ],
 )
 def test_what_cannot_be_had_is_told_with_the_reason(wish: Wish, said: str) -> None:
@@ -143,6 +150,37 @@ def test_without_openvino_its_extra_is_named() -> None:
     )
     said = in_a_process(program, absent=("openvino",))
     assert "onnxruntime cpu fp32" in said and said.count("depthbridge[openvino]") == 2
+
+
+@pytest.mark.parametrize(("absent", "named"), [(("onnx",), "depthbridge[int8]"), (("onnx", "openvino"), "depthbridge[int8]")])
+def test_int8_without_onnx_names_the_extra_that_makes_int8(absent: tuple[str, ...], named: str) -> None:
+    program = _LOOK + (
+        "try: candidates(path, Wish(precision=Precision.INT8))\n"
+        "except RuntimeUnavailableError as error: print(error)"
+    )  # fmt: skip
+    assert named in in_a_process(program, absent=absent)
+
+
+@needs_no_card
+def test_no_library_is_offered_for_what_it_cannot_do() -> None:
+    program = _LOOK + (
+        "try: candidates(path, Wish(precision=Precision.FP16))\n"
+        "except RuntimeUnavailableError as error: print(error)"
+    )  # fmt: skip
+    assert "pip install" not in in_a_process(program, absent=("openvino", "onnx"))
+
+
+def test_what_is_installed_is_never_told_to_fit_no_machine() -> None:
+    for target in installed_targets(MINI):
+        assert target.precision in opening._WAYS[target.runtime][target.device_kind]
+
+
+def test_no_more_threads_than_the_machine_has() -> None:
+    """Hundreds on a few cores wait for each other for minutes."""
+    runtime = open_target(MINI, ONNXRUNTIME, threads=4096)
+    assert isinstance(runtime, OnnxRuntime)
+    assert runtime.session.get_session_options().intra_op_num_threads == os.cpu_count()
+    runtime.close()
 
 
 def test_openvino_alone_is_enough() -> None:
