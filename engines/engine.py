@@ -200,6 +200,8 @@ class DepthEngine:
         :class:`ImageError`, :class:`CameraError` when the camera is of another size, :class:`ModelError`, and ``CancelledError`` within half
         a second after ``cancel`` was called, which leaves the engine ready for the next picture.
         """
+        if resolution not in ("image", "network"):
+            raise ValueError(f"resolution is 'image' or 'network', not {resolution!r}")
         pixels, camera, camera_source = _checked(image, camera, camera_source)
 
         def work() -> DepthMap:

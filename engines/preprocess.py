@@ -82,6 +82,8 @@ def plan_input(width: int, height: int, policy: InputPolicy, fixed_size: tuple[i
 
 def check_image(image: npt.NDArray[np.generic]) -> UInt8Image:
     """``image`` if it is a uint8 RGB picture; raises :class:`ImageError` naming its shape and type if not."""
+    if not isinstance(image, np.ndarray):  # the None of a picture that could not be read, before all
+        raise ImageError(f"A picture is a uint8 array of shape (height, width, 3); this one is of type {type(image).__name__}.")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ImageError(f"A picture is a uint8 array of shape (height, width, 3); this one is {image.dtype} {image.shape}.")
     return image  # type: ignore[return-value]

@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TypeVar
 
+import numpy as np
+
 from .camera import CameraIntrinsics
 from .cancel import CancelToken
 from .depth_map import DepthMap
@@ -101,7 +103,8 @@ class EstimateStream(Iterator[DepthMap]):
 
     def _start(self, frame: Frame) -> tuple[int, Future[DepthMap]]:
         picture, camera = frame if isinstance(frame, tuple) else (frame, None)
-        pixels = picture.width * picture.height if isinstance(picture, DecodedImage) else picture.size // 3
+        given = picture.rgb if isinstance(picture, DecodedImage) else picture
+        pixels = given.size // 3 if isinstance(given, np.ndarray) else 0  # what is no picture is told in its turn
         engine, stop = self._engine, self._stop
         prepare, run, finish = self._stages
         prepared = prepare.submit(lambda: engine.prepare(picture, camera, stop))

@@ -375,6 +375,11 @@ def test_cameras_and_pictures_that_do_not_fit_are_refused(tmp_path: Path) -> Non
         for broken in (np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3), np.float32), np.zeros((0, 5, 3), np.uint8)):
             with pytest.raises(ImageError, match="uint8 array"):
                 engine.estimate(broken)
+        for no_picture in (None, "photo.jpg", [1, 2]):
+            with pytest.raises(ImageError, match=type(no_picture).__name__):
+                engine.estimate(no_picture)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="netwrok"):
+            engine.estimate(GREY, resolution="netwrok")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="closed"):
         engine.estimate(GREY)
 

@@ -42,7 +42,7 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("depthbridge-")}
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["fine", "fine", "fine", "wrong camera", "no picture"])), max_size=9))
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["fine", "fine", "fine", "wrong camera", "no picture", "None"])), max_size=9))
 @settings(deadline=None, max_examples=25)
 def test_maps_and_errors_come_in_their_order_as_one_by_one(engine: DepthEngine, items: list[tuple[int, str]]) -> None:
     sizes = [(60, 40), (40, 60), (61, 40)]
@@ -53,7 +53,7 @@ def test_maps_and_errors_come_in_their_order_as_one_by_one(engine: DepthEngine, 
         camera = CameraIntrinsics.from_vertical_fov(50, *((999, 99) if state == "wrong camera" else size)) if kind % 2 else None
         if state == "wrong camera" and camera is None:
             camera = CameraIntrinsics.from_vertical_fov(50, 999, 99)
-        frames.append((picture.astype(np.float32) if state == "no picture" else picture, camera))
+        frames.append((None if state == "None" else picture.astype(np.float32) if state == "no picture" else picture, camera))
     stream = estimate_stream(engine, frames)  # type: ignore[arg-type]
     for frame, (_, state) in zip(frames, items, strict=True):
         if state == "fine":
