@@ -71,6 +71,8 @@ def command(
     target_file = None if json_to in (None, "-") else Path(str(json_to))
     if target_file is not None and target_file.exists():
         raise OutputError(f"Cannot write {target_file}: it exists already; choose another name.")
+    if target_file is not None and not target_file.parent.is_dir():
+        raise OutputError(f"Cannot write {target_file}: the folder does not exist; create it or check the path.")
     resolved = resolve(model)
     targets = wanted_targets(resolved.path, runtimes, device, precision)
     recognised = recognise(resolved.path, resolved.spec)

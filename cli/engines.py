@@ -65,6 +65,7 @@ def build(model: str, sizes: str | None, int8_folder: Path | None, as_json: bool
 
     Ctrl-C leaves nothing half-built.
     """
+    from ..engines.prepared.engine_cache import ENVIRONMENT_VARIABLE
     from ..engines.runtimes.targets import Precision
 
     wanted = _parse_sizes(sizes)
@@ -79,7 +80,12 @@ def build(model: str, sizes: str | None, int8_folder: Path | None, as_json: bool
         int8 = {} if int8_folder is None else _make_int8(model, int8_folder, options, cache, say)
         if int8:
             step()
-        runs_on = _open_at(model, options, wanted, say, step)
+        runs_on, kept = _open_at(model, options, wanted, say, step)
+    if not kept:
+        raise OutputError(
+            f"What {model} needs on {runs_on} could not be kept in {cache.folder}; mend that folder, or name another in the environment as "
+            f"{ENVIRONMENT_VARIABLE}."
+        )
     fresh = [entry for entry in cache.entries() if before.get(entry.folder) != entry.built]
     if as_json:
         losses = {name: _int8_facts(result) for name, result in int8.items()}
@@ -154,11 +160,14 @@ def _parse_sizes(text: str | None) -> list[tuple[int, int | None]]:
     return list(dict.fromkeys(found))
 
 
-def _open_at(model: str, options: EngineOptions, sizes: Sequence[tuple[int, int | None]], say: Progress, step: Callable[[], None]) -> str:
-    """Opens the model as any command would, and runs it once at each size; says what it runs on."""
+def _open_at(
+    model: str, options: EngineOptions, sizes: Sequence[tuple[int, int | None]], say: Progress, step: Callable[[], None]
+) -> tuple[str, bool]:
+    """Opens the model as any command would, and runs it once at each size; what it runs on, and whether what that took is kept."""
     from ..engines.cancel import CancelToken
     from ..engines.engine import DepthEngine
     from ..engines.model_spec import InputPolicy
+    from ..engines.prepared.engine_cache import NOT_KEPT
 
     def opened(policy: InputPolicy | None) -> DepthEngine:
         return DepthEngine.open(
@@ -188,7 +197,7 @@ def _open_at(model: str, options: EngineOptions, sizes: Sequence[tuple[int, int 
         with opened(policy) as engine:
             engine.warm_up(across, down, cancel=CancelToken())
         step()
-    return f"{info.runtime} {info.device} {info.precision}"
+    return f"{info.runtime} {info.device} {info.precision}", not any(note.endswith(NOT_KEPT) for note in info.notes)
 
 
 def _make_int8(model: str, folder: Path, options: EngineOptions, cache: EngineCache, say: Progress) -> dict[str, Int8Result]:

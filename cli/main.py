@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from contextlib import suppress
 
 import click
 
@@ -63,6 +65,8 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        with suppress(ValueError):  # no main thread
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one, while threads end, is obeyed at once and without a traceback
         print("depthbridge: stopped.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:

@@ -34,6 +34,8 @@ _POLL_S = 0.1
 _STAGING_PREFIX = ".building-"
 _LOCK_SUFFIX = ".lock"
 _RENAME_TRIES = 20
+NOT_KEPT = "is prepared anew each time it is opened."
+"""How the note ends that says that the cache cannot be written."""
 MODEL_HASHES = "model-hashes"
 """The note that remembers the hashes of model files."""
 
@@ -95,7 +97,7 @@ class EngineCache:
             if check(target, key, hashes=True) is State.WHOLE:  # a cache that may be read, but not written
                 return target
             # The sentence names what is wrong; the engine runs all the same.
-            self._notes[f"{str(error).rstrip('.')}; {key.model_name} is prepared anew each time it is opened."] = None
+            self._notes[f"{str(error).rstrip('.')}; {key.model_name} {NOT_KEPT}"] = None
             _check(cancel)
             return self._build_temporarily(key, build, progress)
 

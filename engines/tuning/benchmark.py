@@ -122,7 +122,8 @@ def run_benchmark(
                 raise
             except Exception as error:  # a library's own, of whatever class
                 failed.append((target, first_line(error)))
-        say(f"{work.frames} rounds of {', '.join(str(lane.target) for lane in lanes) or 'nothing'}")
+        if lanes:
+            say(f"{work.frames} rounds of {', '.join(str(lane.target) for lane in lanes)}")
         effort = Effort(budget_s=math.inf, least_rounds=work.frames, most_rounds=work.frames)
         measured = measure([side for lane in lanes for side in lane.sides], effort, cancel=cancel)
         timings = {timing.name: timing for timing in measured.timings}

@@ -87,6 +87,8 @@ def test_bad_words_are_refused_before_anything_is_measured(tmp_path: Path, model
     done = run("--model", model, "--json", tmp_path / "mine.json")
     assert done.returncode == 2 and "exists already" in done.stderr and "opening" not in done.stderr
     assert (tmp_path / "mine.json").read_text() == "mine"
+    done = run("--model", model, "--json", tmp_path / "missing" / "b.json")
+    assert done.returncode == 2 and "does not exist" in done.stderr and "opening" not in done.stderr
     assert run("--model", tmp_path / "none.onnx").returncode == 2
 
 

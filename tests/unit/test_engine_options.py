@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,21 @@ def test_what_cannot_be_is_one_line(words: list[str], said: str, tmp_path: Path)
 def test_what_is_not_known_is_told_before_a_model_is_looked_for() -> None:
     with pytest.raises(RuntimeUnavailableError, match="torch"):
         open_engine("no-such-model", EngineOptions(runtime="torch"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_second_ctrl_c_ends_the_program_at_once_and_without_a_traceback() -> None:
+    """The first waits for threads that cannot be interrupted."""
+    program = (
+        "import threading, time\nfrom depthbridge.cli import main\n"
+        "def interrupted(**_): raise KeyboardInterrupt\n"
+        "main.cli.main = interrupted\n"
+        "threading.Thread(target=time.sleep, args=(100,)).start()\n"
+        "main.main()"
+    )
+    running = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None and "stopped" in running.stderr.readline()
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, rest = running.communicate(timeout=30)
+    assert rest == "" and running.returncode == -signal.SIGINT

@@ -139,6 +139,12 @@ def test_what_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str], sent
     assert listed(tmp_path) == []
 
 
+def test_what_cannot_be_kept_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    said = refused(run("build", "depthbridge-mini", "--runtime", "openvino", folder=tmp_path))
+    assert "could not be kept" in said and "DEPTHBRIDGE_CACHE" in said
+
+
 def test_ctrl_c_leaves_nothing_half_built(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
