@@ -8,6 +8,12 @@ The command line prints it and exits 2, the server sends it with :attr:`Depthbri
 from __future__ import annotations
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception of a library says, its first line; its class where it says nothing."""
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__
+
+
 class DepthbridgeError(Exception):
     """Base of all errors caused by input, configuration or environment. ``code`` is stable and machine-readable."""
 

@@ -49,7 +49,6 @@ class EstimateStream(Iterator[DepthMap]):
 
     def __init__(self, engine: DepthEngine, frames: Iterable[Frame], cancel: CancelToken | None = None) -> None:
         self._engine = engine
-        self._frames: Iterator[Frame] | None = iter(frames)
         self._cancel = CancelToken() if cancel is None else cancel
         self._stop = CancelToken()  # set by a cancel, and by close()
         self._linked = ExitStack()
@@ -59,6 +58,7 @@ class EstimateStream(Iterator[DepthMap]):
         # One thread a stage keeps the order, and pictures at one in each.
         self._stages = [ThreadPoolExecutor(1, thread_name_prefix=f"depthbridge-{name}") for name in ("prepare", "run", "finish")]
         self._linked.enter_context(self._cancel.on_cancel(self._stop.cancel))
+        self._frames: Iterator[Frame] | None = iter(frames)  # at last: what cannot be iterated leaves a stream that can be ended
 
     def __iter__(self) -> EstimateStream:
         return self

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cancel import CancelToken
+from ..errors import first_line
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -94,7 +95,7 @@ def run_bound(
     except Exception as error:  # onnxruntime's exceptions share no base class below Exception
         if cancel is not None:
             cancel.check()
-        raise RuntimeError(str(error).strip().partition("\n")[0]) from error
+        raise RuntimeError(first_line(error)) from error
 
 
 def shapes_of(

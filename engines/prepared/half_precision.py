@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cancel import CancelToken
-from ..errors import DepthbridgeError, ModelError, RuntimeUnavailableError
+from ..errors import DepthbridgeError, ModelError, RuntimeUnavailableError, first_line
 from ..model_store import resolve
 from ..recognise import Recognised, recognise
 from ..runtimes.onnx_runtime import OnnxRuntime, import_onnxruntime
@@ -122,7 +122,8 @@ def _build(path: Path, folder: Path, progress: Progress | None, cancel: CancelTo
     except (OSError, DepthbridgeError):
         raise
     except Exception as error:  # the converters raise whatever they stumble over
-        raise ModelError(f"{path.name} cannot be converted to half precision ({first_line(error)}); use --precision fp32.") from error
+        why = first_line(error).rstrip(".")
+        raise ModelError(f"{path.name} cannot be converted to half precision ({why}); use --precision fp32.") from error
     step(f"Comparing {path.name} in half precision with float32.")
     _check(path, target, records, recognised, cancel, open_half)
 
@@ -137,7 +138,7 @@ def _check(
         finally:
             half.close()
     except (RuntimeError, ModelError) as error:
-        raise ModelError(f"{path.name} in half precision does not run ({first_line(error)}); use --precision fp32.") from error
+        raise ModelError(f"{path.name} in half precision does not run ({first_line(error).rstrip('.')}); use --precision fp32.") from error
     if not found.finite:
         raise ModelError(f"{path.name} overflows in half precision: its depth is not finite; use --precision fp32.")
     if not found.worst <= MAX_MEDIAN_DEVIATION:
@@ -145,8 +146,3 @@ def _check(
             f"{path.name} in half precision is off by {found.worst:.1%} (median) from float32, more than {MAX_MEDIAN_DEVIATION:.0%}; "
             "use --precision fp32."
         )
-
-
-def first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

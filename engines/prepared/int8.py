@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cancel import CancelToken
 from ..depth_map import DepthKind
-from ..errors import DepthbridgeError, ModelError
+from ..errors import DepthbridgeError, ModelError, first_line
 from ..model_store import resolve
 from ..recognise import Recognised, recognise
 from ..runtimes.onnx_runtime import OnnxRuntime, import_onnxruntime
@@ -20,7 +20,7 @@ from ..runtimes.targets import Precision, RuntimeName, Target
 from . import half_graph
 from .agreement import agreement
 from .engine_cache import EngineCache, EngineKey, model_sha256
-from .half_precision import Progress, first_line, import_onnx, load_plain
+from .half_precision import Progress, import_onnx, load_plain
 from .onnxruntime_tools import import_tool
 from .recording import Array, Recorded, read_pictures, record
 from .temporary_folder import temporary_folder
@@ -146,7 +146,7 @@ def _quantise(onnx: Any, path: Path, target: Path, plain_outputs: list[str], rec
     except (OSError, DepthbridgeError):
         raise
     except Exception as error:  # the quantiser raises whatever it stumbles over
-        raise ModelError(f"{path.name} cannot be quantised ({first_line(error)}).") from error
+        raise ModelError(f"{path.name} cannot be quantised ({first_line(error).rstrip('.')}).") from error
 
 
 def _layers(model: Any) -> set[str]:
@@ -186,7 +186,7 @@ def _loss(
     try:
         found = agreement(records, quantised, recognised, rescale=recognised.spec.kind is not DepthKind.METRIC, cancel=cancel)
     except RuntimeError as error:
-        raise ModelError(f"{path.name} in INT8 does not run ({first_line(error)}).") from error
+        raise ModelError(f"{path.name} in INT8 does not run ({first_line(error).rstrip('.')}).") from error
     finally:
         quantised.close()
     return {"loss": found.median, "by_picture": [list(pair) for pair in zip(names, found.by_picture, strict=True)]}

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cancel import CancelToken
-from ..errors import ModelError, RuntimeUnavailableError
+from ..errors import ModelError, RuntimeUnavailableError, first_line
 from .bound_run import BoundRun, ShapeKey, shape_key
 from .hardware import gpus
 from .provider_options import PROVIDERS, TENSORRT_PROVIDER, Kept, SessionPlan, ShapeRange, session_plan
@@ -137,7 +137,7 @@ class OnnxRuntime:
             except Exception as error:  # onnxruntime's exceptions share no base class below Exception
                 if cancel is not None:
                     cancel.check()
-                raise RuntimeError(_first_line(error)) from error
+                raise RuntimeError(first_line(error)) from error
 
     def _run(
         self, session: onnxruntime.InferenceSession, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[str], options: Any
@@ -193,7 +193,7 @@ def _open_session(ort: Any, path: Path, plan: SessionPlan, threads: int | None) 
     except Exception as error:
         if "install TensorRT libraries" in str(error):
             return None
-        raise ModelError(f"{path.name} cannot be loaded by onnxruntime {ort.__version__}: {_first_line(error)}") from error
+        raise ModelError(f"{path.name} cannot be loaded by onnxruntime {ort.__version__}: {first_line(error)}") from error
     finally:
         if len(providers) > 1:
             ort.set_default_logger_severity(_LOG_WARNINGS)
@@ -209,8 +209,3 @@ def _find_libraries(ort: Any, plan: SessionPlan) -> None:
                 importlib.import_module("tensorrt_libs")  # which loads them
             if hasattr(ort, "preload_dlls"):
                 ort.preload_dlls()
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__

@@ -209,7 +209,8 @@ class _Opening:
             fresh.append(self._compile())
             blob = io.BytesIO()
             fresh[-1].export_model(blob)
-            (folder / _BLOB).write_bytes(blob.getbuffer())
+            with blob.getbuffer() as content:  # let go of also when the disk is full
+                (folder / _BLOB).write_bytes(content)
 
         folder = cache.obtain(key, build, progress=progress, cancel=cancel)
         if not fresh:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from ..cancel import CancelToken
 from ..depth_map import StageTimes
 from ..engine import DepthEngine
-from ..errors import CancelledError, RuntimeUnavailableError
+from ..errors import CancelledError, RuntimeUnavailableError, first_line
 from ..model_spec import InputPolicy
 from ..preprocess import make_tensor, plan_input
 from ..recognise import Recognised
 from ..runtimes.opening import candidates, installed_targets, open_target
 from ..runtimes.targets import AUTO, Precision, Target, Wish
 from .first_frame import FirstFrame, first_frame
-from .timing import Effort, Side, Timing, first_line, measure
+from .timing import Effort, Side, Timing, measure
 from .trial import sample_picture
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..cancel import CancelToken
-from ..errors import CancelledError, DepthbridgeError, OutputError, RuntimeUnavailableError
+from ..errors import CancelledError, DepthbridgeError, OutputError, RuntimeUnavailableError, first_line
 from ..model_spec import InputPolicy
 from ..preprocess import plan_input
 from ..recognise import Recognised, recognise
@@ -22,7 +22,7 @@ from ..runtimes.targets import Precision, Target
 from .choice_notes import ChoiceKey, ChoiceNote, FailedTarget, MeasuredTarget, find_note, keep_note, ranked
 from .libraries import library_versions
 from .machine import this_processor
-from .timing import Effort, Side, first_line, measure
+from .timing import Effort, Side, measure
 from .trial import Trial, TrialError, trial_picture
 
 if TYPE_CHECKING:

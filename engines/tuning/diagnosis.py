@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DepthbridgeError, RuntimeUnavailableError
+from ..errors import DepthbridgeError, RuntimeUnavailableError, first_line
 from ..model_store import ResolvedModel, resolve
 from ..prepared.engine_cache import EngineCache
 from ..recognise import Recognised, recognise
@@ -21,7 +21,6 @@ from .choice import PICTURE_SIZE, Choice, choice_key, choose
 from .choice_notes import FailedTarget, MeasuredTarget, find_note
 from .libraries import HELPERS, library_versions, package_troubles
 from .machine import Processor, this_processor
-from .timing import first_line
 
 Progress = Callable[[str], None]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ..cancel import CancelToken
+from ..errors import first_line
 
 _MAD_TO_SIGMA = 1.4826
 _MEDIAN_TO_MEAN_ERROR = math.sqrt(math.pi / 2)
@@ -139,12 +140,6 @@ def _attempt(record: _Record, failed: dict[str, str], cancel: CancelToken | None
         failed[record.side.name] = first_line(error)
         return False
     return True
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception says, its first line."""
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
 
 
 def _first(record: _Record) -> None:

@@ -125,6 +125,13 @@ def test_what_the_source_raises_comes_after_its_pictures(engine: DepthEngine) ->
     assert list(stream) == [] and not threads()
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_what_cannot_be_iterated_is_a_type_error_and_nothing_more(engine: DepthEngine) -> None:
+    with pytest.raises(TypeError, match="not iterable"):
+        estimate_stream(engine, 5)  # type: ignore[arg-type]
+    gc.collect()
+
+
 @pytest.mark.parametrize("way", ["close", "with", "forget"])
 def test_a_stream_that_is_left_stops_its_threads(engine: DepthEngine, way: str) -> None:
     stream = estimate_stream(engine, pictures(50))
