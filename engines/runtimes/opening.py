@@ -18,7 +18,7 @@ from .hardware import gpus, processor_has_bf16
 from .onnx_runtime import ABSENT, device_words, import_onnxruntime
 from .preparation import Means, graph_for, open_onnxruntime
 from .runtime import Runtime
-from .targets import Precision, RuntimeName, Target, Wish
+from .targets import ENVIRONMENT_VARIABLE, Precision, RuntimeName, Target, Wish
 
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
@@ -149,7 +149,7 @@ def candidates(path: Path, wish: Wish) -> list[Target]:
         # ONNX Runtime's FP32 stays beside its FP16, for graphs that cannot be converted.
         found = [target for way in ways.values() for target in (way if way[0].runtime is RuntimeName.ONNXRUNTIME else way[:1])]
     if not found:
-        raise RuntimeUnavailableError(_why_not(path, wish))
+        raise RuntimeUnavailableError(_why_not(path, wish) + _who_asked(wish))
     return found
 
 
@@ -181,6 +181,12 @@ def _why_not(path: Path, wish: Wish) -> str:
             return f"{asked} cannot be had with what is installed: {missing.remedy}"
     has = ", ".join(map(str, installed_targets(path))) or "nothing"
     return f"{asked} cannot be had on this machine, which has {has}; use one of these, or auto."
+
+
+def _who_asked(wish: Wish) -> str:
+    """Told when it may not have been the user's own word, for then `auto` is no way out."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE, "").strip().lower()
+    return f" It is {ENVIRONMENT_VARIABLE} in the environment that names {named}." if named and named == wish.runtime else ""
 
 
 def _fits(wish: Wish, kind: str, runtime: RuntimeName | None = None) -> bool:

@@ -124,6 +124,14 @@ def test_what_cannot_be_had_is_told_with_the_reason(wish: Wish, said: str) -> No
         candidates(MINI, wish)
 
 
+def test_a_runtime_that_the_environment_named_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "OpenVINO")
+    with pytest.raises(RuntimeUnavailableError, match=r"openvino fp16 cannot be had.*DEPTHBRIDGE_RUNTIME in the environment that names openvino\.$"):
+        DepthEngine.open(MINI, precision="fp16")
+    with pytest.raises(RuntimeUnavailableError, match=r"^(?!.*environment)"):
+        DepthEngine.open(MINI, runtime="onnxruntime", precision="bf16")
+
+
 @needs_no_card
 def test_an_engine_of_tensorrt_says_what_it_takes() -> None:
     assert installed_targets(Path("x.engine")) == []
