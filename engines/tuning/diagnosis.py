@@ -206,4 +206,6 @@ def _without_opening(model: str, path: Path, recognised: Recognised, found: Sequ
     note = find_note(cache, choice_key(path, found, recognised, recognised.spec.input, PICTURE_SIZE, None, cache))
     if note is None:
         return ModelChoice(model, path, None, "It is measured when the model is first opened, or now by --measure.")
-    return ModelChoice(model, path, note.measured[0].target, f"It was the fastest when measured on {note.day}.", note.measured, note.failed)
+    doubt = "" if note.settled else " The machine was too busy to be sure: --measure measures again."
+    why = f"It was the fastest when measured on {note.day}.{doubt}"
+    return ModelChoice(model, path, note.measured[0].target, why, note.measured, note.failed)

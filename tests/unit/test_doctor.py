@@ -88,6 +88,15 @@ def test_the_table_is_what_was_measured(tmp_path: Path, model: Path) -> None:
     assert all(f"{each['median_ms']:.1f}" in shown for each in kept) and "of fastest" in shown
 
 
+def test_a_measurement_that_could_not_tell_the_fastest_is_told_as_such(tmp_path: Path, model: Path) -> None:
+    run("--model", model, "--measure", cache=tmp_path / "cache")
+    kept = tmp_path / "cache" / "choices.json"
+    notes = json.loads(kept.read_text())
+    for settled in (True, False):
+        kept.write_text(json.dumps([notes[0] | {"settled": settled}, *notes[1:]]))
+        assert ("too busy" in run("--model", model, cache=tmp_path / "cache").stdout) is not settled
+
+
 def test_what_doctor_says_is_what_an_engine_does(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEPTHBRIDGE_RUNTIME")
     with DepthEngine.open(model, cache=EngineCache(tmp_path / "cache")) as engine:
