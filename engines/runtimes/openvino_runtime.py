@@ -209,8 +209,8 @@ class _Opening:
             fresh.append(self._compile())
             blob = io.BytesIO()
             fresh[-1].export_model(blob)
-            with blob.getbuffer() as content:  # let go of also when the disk is full
-                (folder / _BLOB).write_bytes(content)
+            # Not its buffer: where the disk is full, the error's traceback would hold on to that, and Python complains on stderr.
+            (folder / _BLOB).write_bytes(blob.getvalue())
 
         folder = cache.obtain(key, build, progress=progress, cancel=cancel)
         if not fresh:

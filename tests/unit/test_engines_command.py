@@ -145,6 +145,18 @@ def test_what_cannot_be_kept_is_no_success(tmp_path: Path) -> None:
     assert "could not be kept" in said and "DEPTHBRIDGE_CACHE" in said
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_what_cannot_be_written_in_full_leaves_sentences_alone(tmp_path: Path) -> None:
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "from depthbridge.cli.main import main; main()"
+    )  # fmt: skip
+    command = [sys.executable, "-c", program, "engines", "build", "depthbridge-mini", "--runtime", "openvino"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), stdin=subprocess.DEVNULL, timeout=240)
+    assert all(line.startswith("depthbridge: ") for line in refused(done).splitlines()), done.stderr
+    assert listed(tmp_path) == []
+
+
 def test_ctrl_c_leaves_nothing_half_built(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
