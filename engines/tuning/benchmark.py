@@ -187,14 +187,15 @@ class _Lane:
 
     def report(self, timings: dict[str, Timing]) -> TargetReport:
         whole, bare = (timings[side.name] for side in self.sides)
+        counted = self.stages[1:]  # the first run counts for nothing, as in the whole
         info = self.engine.info
         return TargetReport(
             target=self.target,
             library=info.runtime,
             network_size=self.network_size,
-            preprocess_ms=statistics.median(each.preprocess_ms for each in self.stages),
-            infer_ms=statistics.median(each.infer_ms for each in self.stages),
-            postprocess_ms=statistics.median(each.postprocess_ms for each in self.stages),
+            preprocess_ms=statistics.median(each.preprocess_ms for each in counted),
+            infer_ms=statistics.median(each.infer_ms for each in counted),
+            postprocess_ms=statistics.median(each.postprocess_ms for each in counted),
             total_ms=whole.median_ms,
             bare_ms=bare.median_ms,
             spread_ms=whole.spread_ms,
