@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resizing a large picture by two passes of small matrix products: each output row and column is a weighted sum of a few neighbours.
+"""Resizing a large picture by area, by two passes of small matrix products: each output row and column is a weighted sum of neighbours.
 
-The weights are OpenCV's (``modules/imgproc/src/resize.cpp``: ``computeResizeAreaTab``, ``interpolateCubic``), and so are the values, up to the
+The weights are OpenCV's (``modules/imgproc/src/resize.cpp``: ``computeResizeAreaTab``), and so are the values, up to the
 rounding of float32. OpenCV's own loop for areas adds up pixel by pixel; the products run in vectors and read the picture's bytes once, a few
 rows at a time, so that no picture-sized float array is ever made.
 """
@@ -27,7 +27,6 @@ _PRODUCT = 1 << 18
 _ROWS_BYTES = 768 << 10
 _CHUNKS = 4
 """Parts of the rows that are handed on, one by one, to the thread that makes their columns."""
-_CUBIC_A = -0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,26 +51,6 @@ def _area_taps(source: int, target: int) -> _Taps:
     return _Taps(first, shares / width[:, None])
 
 
-def _cubic_taps(source: int, target: int) -> _Taps:
-    """Cubic convolution with a = -0.75 on four pixels, edges repeated."""
-    # OpenCV keeps places in single precision, which is some thousandths of a grey level off at the far end.
-    centre = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32).astype(np.float64)
-    left = np.floor(centre)
-    x = centre - left
-    a = _CUBIC_A
-    outer = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
-    inner = ((a + 2) * x - (a + 3)) * x * x + 1
-    mirrored = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
-    coefficients = np.stack([outer, inner, mirrored, 1 - outer - inner - mirrored], axis=1)
-    taps = min(4, source)
-    first = np.clip(left.astype(np.int64) - 1, 0, source - taps)
-    weights = np.zeros((target, taps))
-    for k in range(4):
-        place = np.clip(left.astype(np.int64) - 1 + k, 0, source - 1) - first
-        np.add.at(weights, (np.arange(target), place), coefficients[:, k])
-    return _Taps(first, weights)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
     """Outputs ``start:stop`` from inputs ``low:high`` by one matrix."""
@@ -83,36 +62,25 @@ class _Block:
     matrix: FloatArray
 
 
-class BandedResize:
+class AreaResize:
     """Resizes pictures (H,W,3) of one size to (h,w,3) floats, unrounded and unclipped. Call it from one thread at a time: it reuses its
     buffers. Where there is a second core, a thread of its own makes the columns of what has its rows."""
 
-    @classmethod
-    def area(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
-        """``INTER_AREA`` from ``source`` to a smaller ``target``, both (width, height)."""
+    def __init__(self, source: tuple[int, int], target: tuple[int, int]) -> None:
+        """From ``source`` to a smaller ``target``, both (width, height)."""
+        (width, height), (new_width, new_height) = source, target
+        self._rows = _row_blocks(_area_taps(height, new_height), height)
         # 1920 columns make 504: every 80 make 21 alike.
-        return cls(_area_taps(source[1], target[1]), _area_taps(source[0], target[0]), source, math.gcd(source[0], target[0]))
-
-    @classmethod
-    def cubic(cls, source: tuple[int, int], target: tuple[int, int]) -> BandedResize:
-        """``INTER_CUBIC`` on floats."""
-        return cls(_cubic_taps(source[1], target[1]), _cubic_taps(source[0], target[0]), source)
-
-    def __init__(self, rows: _Taps, columns: _Taps, source: tuple[int, int], periods: int = 1) -> None:
-        """``periods``: into how many equal parts the columns fall that are made alike."""
-        width, height = source
-        self._rows = _row_blocks(rows, height)
-        self._periods = periods
-        period = _Taps(columns.first[: len(columns.first) // periods], columns.weights[: len(columns.first) // periods])
-        self._columns = _column_blocks(period, width // periods)
+        self._periods = math.gcd(width, new_width)
+        self._columns = _column_blocks(_area_taps(width // self._periods, new_width // self._periods), width // self._periods)
         across = width * _CHANNELS
         deepest = max(block.high - block.low for block in self._rows)
         # Whole rows are made floats at once where that fits into a core's cache: in pieces it takes half as long again.
         self._step = _even(across, _ROWS_BYTES // (4 * deepest))
         self._piece = _even(self._step, _PRODUCT // (_TOGETHER * deepest))
         self._floats = np.empty(deepest * self._step, dtype=np.float32)
-        self._squeezed = np.empty((len(rows.first), across), dtype=np.float32)
-        self._result = np.empty((len(rows.first), len(columns.first) * _CHANNELS), dtype=np.float32)
+        self._squeezed = np.empty((new_height, across), dtype=np.float32)
+        self._result = np.empty((new_height, new_width * _CHANNELS), dtype=np.float32)
         # It waits without spinning, and ends with this object.
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="depthbridge-resize") if (os.cpu_count() or 1) > 1 else None
 
