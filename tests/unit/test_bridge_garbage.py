@@ -247,7 +247,9 @@ def test_bombs(server):
     print(f"{dict(statuses)}; memory {warm:.0f} MiB and {grown:+.1f}, at most {server.peak_mib:.0f}")
     assert statuses.keys() <= {"ok", "too_large", "size_mismatch", "bad_image"} and statuses["ok"] == 9
     # 36 megapixels, which the limits allow, are 144 MB in the decoder, 108 as image, 144 as depth and 36 of validity, twice for a moment.
-    assert grown < FLAT_MIB and server.peak_mib < 1000
+    # After it the allocator keeps one large block more at times (39 MiB), by what else is under way just then. Of the six pictures that follow
+    # the warm-up, the smallest array, kept each time, would be 206 MiB.
+    assert grown < 100 and server.peak_mib < 1000
 
 
 def test_messages_of_two_hundred_thousand_parts_and_of_too_many_bytes(server):
