@@ -49,7 +49,7 @@ def lines_of(progress):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, metric_model, number):
-    capture = capture_of(tmp_path / "capture", 60)
+    capture = capture_of(tmp_path / "capture", 400)  # more than any machine does between two looks
     before = tree(capture)
     arguments = [*COMMAND, str(capture), "--out", str(tmp_path / "out"), "--model", str(metric_model)]
     progress = tmp_path / "out" / "progress.jsonl"
@@ -62,15 +62,15 @@ def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, metric_model, num
     assert not (tmp_path / "out" / "annotations.json").exists(), "it was done before it could be stopped"
     if number is signal.SIGINT:
         assert process.returncode == 130 and out == "" and said.count("\n") == 1
-        assert "stopped after" in said and "of 60 pictures, kept in" in said and "the same command goes on" in said
+        assert "stopped after" in said and "of 400 pictures, kept in" in said and "the same command goes on" in said
     kept = lines_of(progress) - 1
-    assert 3 <= kept < 60
+    assert 3 <= kept < 400
     done = run(capture, "--out", tmp_path / "out", "--model", metric_model)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["frames"], summary["annotated"]) == (60, 60) and kept - 1 <= summary["done_before"] <= kept
-    assert f"{summary['done_before']} of 60 pictures were done before" in done.stderr
-    assert len(json.loads((tmp_path / "out" / "annotations.json").read_text())) == 60 and tree(capture) == before
+    assert (summary["frames"], summary["annotated"]) == (400, 400) and kept - 1 <= summary["done_before"] <= kept
+    assert f"{summary['done_before']} of 400 pictures were done before" in done.stderr
+    assert len(json.loads((tmp_path / "out" / "annotations.json").read_text())) == 400 and tree(capture) == before
 
 
 def test_each_layout_is_measured_and_the_truth_is_told_in_a_line(tmp_path, metric_model):
