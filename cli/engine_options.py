@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..engines.cancel import CancelToken
+from ..engines.progress import Progress
 from ..engines.runtimes.targets import AUTO, DEVICE_WORDS, Precision, RuntimeName, Wish
 
 if TYPE_CHECKING:
     from ..engines.engine import DepthEngine
+    from ..engines.model_spec import InputPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,11 @@ def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_engine(model: str, options: EngineOptions) -> DepthEngine:
-    """The engine. What takes its time (compiling, measuring) is told on stderr; Ctrl-C stops it. Raises as :meth:`DepthEngine.open`."""
+def open_engine(
+    model: str, options: EngineOptions, *, policy: InputPolicy | None = None, progress: Progress | None = None
+) -> DepthEngine:
+    """The engine. What takes its time (compiling, measuring) is told to ``progress``, else on stderr; Ctrl-C stops it. Raises as
+    :meth:`DepthEngine.open`."""
     from ..engines.engine import DepthEngine
 
     return DepthEngine.open(
@@ -75,6 +80,7 @@ def open_engine(model: str, options: EngineOptions) -> DepthEngine:
         runtime=options.runtime,
         precision=options.precision,
         threads=options.threads,
-        progress=lambda line: click.echo(f"depthbridge: {line}", err=True),
+        policy=policy,
+        progress=progress or (lambda line: click.echo(f"depthbridge: {line}", err=True)),
         cancel=CancelToken(),
     )

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..engines.errors import DepthbridgeError, ModelError, OutputError
-from .engine_options import EngineOptions, engine_options
+from ..engines.progress import Progress
+from .engine_options import EngineOptions, engine_options, open_engine
 
 if TYPE_CHECKING:
     from ..engines.prepared.engine_cache import CacheEntry, EngineCache
     from ..engines.prepared.int8 import Int8Result
 
-Progress = Callable[[str], None]
 
 
 @click.group()
@@ -165,23 +165,10 @@ def _open_at(
 ) -> tuple[str, bool]:
     """Opens the model as any command would, and runs it once at each size; what it runs on, and whether what that took is kept."""
     from ..engines.cancel import CancelToken
-    from ..engines.engine import DepthEngine
     from ..engines.model_spec import InputPolicy
     from ..engines.prepared.engine_cache import NOT_KEPT
 
-    def opened(policy: InputPolicy | None) -> DepthEngine:
-        return DepthEngine.open(
-            model,
-            device=options.device,
-            runtime=options.runtime,
-            precision=options.precision,
-            threads=options.threads,
-            policy=policy,
-            progress=say,
-            cancel=CancelToken(),
-        )
-
-    with opened(None) as engine:
+    with open_engine(model, options, progress=say) as engine:
         info = engine.info
         for note in info.notes:
             say(note)
@@ -194,7 +181,7 @@ def _open_at(
         across, down = (width, width) if height is None else (width, height)
         lower = info.input_policy.method.value.startswith(("lower", "da2"))
         policy = InputPolicy(info.input_policy.method, (min if lower else max)(across, down))
-        with opened(policy) as engine:
+        with open_engine(model, options, policy=policy, progress=say) as engine:
             engine.warm_up(across, down, cancel=CancelToken())
         step()
     return f"{info.runtime} {info.device} {info.precision}", not any(note.endswith(NOT_KEPT) for note in info.notes)

@@ -179,7 +179,8 @@ class InputTensor:
         self._floats = np.empty(shape[1:], dtype=np.float32) if signature.image.dtype == "float16" else None
         self._smooth = None if self._bytes or method is not ResizeMethod.DA2_LOWER_BOUND else _FloatResize(plan)
         self._resizes = [_ByteResize(*step) for step in pairwise((plan.source, *plan.steps))] if self._smooth is None else []
-        self._planes = [np.empty((height, width), dtype=np.uint8) for _ in range(3)]
+        looked_up = self._smooth is None and not self._bytes and not self._last
+        self._planes = [np.empty((height, width), dtype=np.uint8) for _ in range(3)] if looked_up else []
 
     @property
     def nbytes(self) -> int:

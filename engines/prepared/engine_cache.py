@@ -18,6 +18,7 @@ from ..atomic import make_folder, writing_to
 from ..cancel import CancelToken
 from ..errors import OutputError
 from ..file_lock import exclusive
+from ..progress import Progress
 from .cache_entry import CacheEntry, EngineKey, State, check, read_entry, remove_entry, write_entry
 from .model_hash import remembered_sha256
 from .temporary_folder import temporary_folder
@@ -27,7 +28,6 @@ __all__ = ["ENVIRONMENT_VARIABLE", "CacheEntry", "EngineCache", "EngineKey", "mo
 ENVIRONMENT_VARIABLE = "DEPTHBRIDGE_CACHE"
 """Names the folder of what is kept, instead of the user's cache folder."""
 
-Progress = Callable[[str], None]
 Build = Callable[[Path], None]
 
 _POLL_S = 0.1

@@ -10,6 +10,7 @@ from typing import Any
 from ..cancel import CancelToken
 from ..errors import DepthbridgeError, ModelError, RuntimeUnavailableError, first_line
 from ..model_store import resolve
+from ..progress import Progress
 from ..recognise import Recognised, recognise
 from ..runtimes.onnx_runtime import OnnxRuntime, import_onnxruntime
 from ..runtimes.runtime import Runtime
@@ -29,7 +30,6 @@ _LEFT_ALONE = "left-alone"
 _MAX_INLINE_BYTES = 1_500_000_000  # a Protocol Buffers message ends at 2 GiB
 _CPU = Target(RuntimeName.ONNXRUNTIME, "cpu", Precision.FP32)
 
-Progress = Callable[[str], None]
 Opener = Callable[[Path], Runtime]
 
 

@@ -13,6 +13,7 @@ from ..cancel import CancelToken
 from ..depth_map import DepthKind
 from ..errors import DepthbridgeError, ModelError, first_line
 from ..model_store import resolve
+from ..progress import Progress
 from ..recognise import Recognised, recognise
 from ..runtimes.onnx_runtime import OnnxRuntime, import_onnxruntime
 from ..runtimes.runtime import Runtime
@@ -20,7 +21,7 @@ from ..runtimes.targets import Precision, RuntimeName, Target
 from . import half_graph
 from .agreement import agreement
 from .engine_cache import EngineCache, EngineKey, model_sha256
-from .half_precision import Progress, import_onnx, load_plain
+from .half_precision import import_onnx, load_plain
 from .onnxruntime_tools import import_tool
 from .recording import Array, Recorded, read_pictures, record
 from .temporary_folder import temporary_folder

@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..cancel import CancelToken
 from ..errors import RuntimeUnavailableError
 from ..model_paths import is_engine_file
+from ..progress import Progress
 from .hardware import gpus, processor_has_bf16
 from .onnx_runtime import ABSENT, device_words, import_onnxruntime
 from .preparation import Means, graph_for, open_onnxruntime
@@ -23,7 +23,6 @@ from .targets import ENVIRONMENT_VARIABLE, Precision, RuntimeName, Target, Wish
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
-Progress = Callable[[str], None]
 
 _SYSTEMS = {"directml": ("win32", "Windows"), "coreml": ("darwin", "Macs")}
 _GPU = (Precision.FP32, Precision.FP16)

@@ -7,7 +7,7 @@ import io
 import math
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from ..cancel import CancelToken
 from ..errors import ModelError, RuntimeUnavailableError
+from ..progress import Progress
 from .targets import Precision, RuntimeName, Target
 
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
-Progress = Callable[[str], None]
 _Feeds = dict[str, npt.NDArray[np.generic]]
 
 ABSENT = "openvino is not there: install Depthbridge with its `openvino` extra, or use --runtime onnxruntime."

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..cancel import CancelToken
 from ..errors import ModelError
+from ..progress import Progress
 from .hardware import gpus
 from .onnx_runtime import OnnxRuntime, import_onnxruntime
 from .provider_options import COREML_CACHE_SINCE, Kept, ShapeRange
@@ -19,7 +19,6 @@ from .targets import Precision, RuntimeName, Target
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache, EngineKey
 
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

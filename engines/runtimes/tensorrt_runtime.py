@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ..cancel import CancelToken
 from ..errors import ModelError, RuntimeUnavailableError
 from ..model_paths import is_engine_file
 from ..onnx_graph import TensorInfo
+from ..progress import Progress
 from .build_progress import BuildProgress
 from .cuda_memory import CudaMemory
 from .hardware import gpus
@@ -26,7 +27,6 @@ from .tensorrt_library import TensorRt, tensor_infos
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache, EngineKey
 
-Progress = Callable[[str], None]
 
 _PLAN = "engine.plan"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from ..engine import DepthEngine
 from ..errors import CancelledError, RuntimeUnavailableError, first_line
 from ..model_spec import InputPolicy
 from ..preprocess import make_tensor, plan_input
+from ..progress import Progress
 from ..recognise import Recognised
 from ..runtimes.opening import candidates, installed_targets, open_target
 from ..runtimes.targets import AUTO, Precision, Target, Wish
@@ -27,7 +28,6 @@ from .trial import sample_picture
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from ..cancel import CancelToken
 from ..errors import CancelledError, DepthbridgeError, OutputError, RuntimeUnavailableError, first_line
 from ..model_spec import InputPolicy
 from ..preprocess import plan_input
+from ..progress import Progress
 from ..recognise import Recognised, recognise
 from ..runtimes.hardware import gpus
 from ..runtimes.opening import open_target
@@ -28,7 +29,6 @@ from .trial import Trial, TrialError, trial_picture
 if TYPE_CHECKING:
     from ..prepared.engine_cache import EngineCache
 
-Progress = Callable[[str], None]
 
 PICTURE_SIZE = (1920, 1080)
 """Width and height of the picture whose network input is measured, where none is named: most frames are 16:9."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DepthbridgeError, RuntimeUnavailableError, first_line
 from ..model_store import ResolvedModel, resolve
 from ..prepared.engine_cache import EngineCache
+from ..progress import Progress
 from ..recognise import Recognised, recognise
 from ..runtimes.hardware import Gpu, gpus
 from ..runtimes.opening import MissingTarget, candidates, installed_targets, missing_targets
@@ -21,8 +22,6 @@ from .choice import PICTURE_SIZE, Choice, choice_key, choose
 from .choice_notes import FailedTarget, MeasuredTarget, find_note
 from .libraries import HELPERS, library_versions, package_troubles
 from .machine import Processor, this_processor
-
-Progress = Callable[[str], None]
 
 # Module -> runtimes that need it. What is installed under other names (onnxruntime-gpu) is imported under these.
 _MODULES = {
