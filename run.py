@@ -12,6 +12,7 @@
     --python 3.11|3.13       use this version (an environment of its own beside .venv)
     --blender 4.2|4.5|5.2    use this Blender's module and its Python; 4.2 with the numpy that it ships
     --runtime cpu|cuda       which onnxruntime to install (default cpu)
+    --with EXTRA             installs one more extra of the project: openvino, tensorrt, int8, coco, evaluate, training
 
 Standard library alone, and old enough in its syntax that an old Python gets a sentence and not a SyntaxError.
 """
@@ -29,25 +30,28 @@ import tempfile
 FITTING = ("3.13", "3.11")
 # Blender -> its Python, the extra that brings its module, and the folder of an environment that nothing else may share.
 BLENDERS = {"4.2": ("3.11", "blender42", ".venv-blender-4.2"), "4.5": ("3.11", "blender", None), "5.2": ("3.13", "blender", None)}
+MORE_EXTRAS = ("openvino", "tensorrt", "int8", "coco", "evaluate", "training")
 PACKAGING = ("extension", "extension-repo", "unity-metas")
 ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP = "depthbridge-install.json"
 
 
 def main(arguments):
-    wanted, runtime, blender = None, "cpu", None
+    wanted, runtime, blender, more = None, "cpu", None, []
     while arguments and arguments[0].startswith("--"):
         option = arguments.pop(0)
         if option == "--help":
             print(__doc__)
             return 0
-        if option not in ("--python", "--runtime", "--blender") or not arguments:
+        if option not in ("--python", "--runtime", "--blender", "--with") or not arguments:
             return fail("%s is not understood; `python3 run.py --help` lists what is." % option)
         value = arguments.pop(0)
         if option == "--python":
             wanted = value
         elif option == "--blender":
             blender = value
+        elif option == "--with":
+            more.append(value)
         else:
             runtime = value
     if not arguments or arguments[0] == "-h":
@@ -57,13 +61,15 @@ def main(arguments):
         return fail("--python takes %s: Blender's module exists for these alone." % " or ".join(FITTING))
     if runtime not in ("cpu", "cuda"):
         return fail("--runtime takes cpu or cuda.")
+    if not set(more) <= set(MORE_EXTRAS):
+        return fail("--with takes %s." % ", ".join(MORE_EXTRAS))
     if blender is not None and blender not in BLENDERS:
         return fail("--blender takes %s: those are the long-term releases with a module." % ", ".join(sorted(BLENDERS)))
     own_python, extra, apart = BLENDERS[blender] if blender else (wanted, "blender", None)
     if wanted not in (None, own_python):
         return fail("Blender %s has Python %s, not %s; leave --python out." % (blender, own_python, wanted))
     command, rest = arguments[0], arguments[1:]
-    extras = [runtime, extra] + (["dev"] if command == "test" else [])
+    extras = [runtime, extra] + (["dev"] if command == "test" else []) + more
     python = environment(own_python, extras, apart)
     if python is None:
         return 2

@@ -42,6 +42,7 @@ def test_no_fitting_interpreter_is_one_sentence_and_leaves_nothing(checkout: Pat
     [
         ["--python", "3.12", "demo"],
         ["--runtime", "tpu", "demo"],
+        ["--with", "everything", "demo"],
         ["--nonsense"],
         ["--python"],
         ["--blender", "3.6", "demo"],
@@ -116,6 +117,11 @@ def test_the_oldest_blender_has_an_environment_of_its_own(options: list[str], fo
     """Its numpy is pinned, and two versions of bpy cannot share one."""
     lines = run(checkout, RECORD.format(f"run.main([*{options!r}, 'scene', 'photo.jpg'])")).stdout.splitlines()
     assert lines[-2] == str([folder, "cpu", extra])
+
+
+def test_more_extras_are_installed_beside_the_usual_ones(checkout: Path) -> None:
+    lines = run(checkout, RECORD.format("run.main(['--with', 'evaluate', '--with', 'training', 'evaluate', 'data'])")).stdout.splitlines()
+    assert lines[-2] == str([".venv", "cpu", "blender", "evaluate", "training"])
 
 
 def test_a_broken_environment_of_the_oldest_blender_is_not_replaced_by_a_shared_one(checkout: Path) -> None:
