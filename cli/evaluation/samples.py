@@ -43,6 +43,8 @@ class Sample:
     """None where the data set does not say."""
     intrinsics: CameraIntrinsics | None = None
     """At the picture's size; None where the data set gives none."""
+    notes: tuple[str, ...] = ()
+    """Sentences worth telling, such as that truth was resampled."""
 
     def __post_init__(self) -> None:
         height, width = self.rgb.shape[:2]
@@ -67,6 +69,11 @@ class Dataset(Protocol):
     @property
     def protocol(self) -> str:
         """One line: split, valid range, crop, unit, and whose protocol that is."""
+        ...
+
+    @property
+    def clamp_m(self) -> tuple[float, float] | None:
+        """The range, in metres, that the protocol clamps estimates to before errors are taken; None where it does not."""
         ...
 
     def names(self) -> Sequence[str]:
