@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Renders the Cycles evaluation scenes: the only training module that needs bpy.
+"""Renders the Cycles evaluation scenes of both lists, the old thirty and the sixty furnished places. Needs bpy.
 
-    python -m depthbridge.models.training.cycles_render render --cache DIR      (a few minutes)
-    python -m depthbridge.models.training.cycles_render freeze --cache DIR      (before training, once)
+    python -m depthbridge.models.training.cycles_render render --cache DIR                     (both lists, a quarter of an hour)
+    python -m depthbridge.models.training.cycles_render freeze --cache DIR --list places       (before training, once)
 
-Depth is exact: a second render of one sample in which every surface shines with its own View Z Depth.
+Depth is exact: a second render of one sample in which every surface shines with its own View Z Depth. So glass has the depth of the
+glass and a mirror that of its surface, as filled sensor data has it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from .cycles import frozen
+from .cycles.building import build_place
+from .cycles.description import CyclesPlace, place_hash
+from .cycles.drawing import draw_place
 from .cycles_scenes import (
     CYCLES_LIST,
     FIRST_SEED,
@@ -210,40 +215,67 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
+def render_built(bpy: Any, blender: Any, seed: int, cache: Path, colour: bool) -> None:
+    """Writes `SEED.png` (if `colour`) and `SEED.npy`, (280, 504) float32 metres with 0 on sky, of what is built."""
+    if colour:
+        blender.render.image_settings.file_format = "PNG"
+        blender.render.filepath = str(cache / f"{seed}.png")
+        bpy.ops.render.render(write_still=True)
+    override_with_depth(bpy, blender)
+    exr = cache / f"{seed}.exr"
+    blender.render.filepath = str(exr)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(exr))
+    pixels = np.empty(WIDTH * HEIGHT * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    exr.unlink()
+    np.save(cache / f"{seed}.npy", pixels.reshape(HEIGHT, WIDTH, 4)[::-1, :, 0])
+
+
 def render_scene(scene: CyclesScene, cache: Path, colour: bool = True) -> None:
-    """Writes `SEED.png` (if `colour`) and `SEED.npy`, (280, 504) float32 metres with 0 on sky, into the cache."""
+    """Renders one of the old thirty into the cache."""
     import bpy
 
     with quiet():
         blender = build(bpy, scene)
-        if colour:
-            blender.cycles.samples, blender.cycles.use_denoising = _SAMPLES, scene.seed % 2 == 0
-            blender.render.image_settings.file_format = "PNG"
-            blender.render.filepath = str(cache / f"{scene.seed}.png")
-            bpy.ops.render.render(write_still=True)
-        override_with_depth(bpy, blender)
-        exr = cache / f"{scene.seed}.exr"
-        blender.render.filepath = str(exr)
-        bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(str(exr))
-        pixels = np.empty(WIDTH * HEIGHT * 4, np.float32)
-        image.pixels.foreach_get(pixels)
-    exr.unlink()
-    np.save(cache / f"{scene.seed}.npy", pixels.reshape(HEIGHT, WIDTH, 4)[::-1, :, 0])
+        blender.cycles.samples, blender.cycles.use_denoising = _SAMPLES, scene.seed % 2 == 0
+        render_built(bpy, blender, scene.seed, cache, colour)
+
+
+def render_place(place: CyclesPlace, cache: Path, colour: bool = True) -> None:
+    """Renders a furnished place into the cache."""
+    import bpy
+
+    with quiet():
+        render_built(bpy, build_place(bpy, place), place.seed, cache, colour)
 
 
 def freeze(cache: Path) -> list[FrozenScene]:
     """The first thirty seeds that are worth seeing; renders depth only."""
-    frozen: list[FrozenScene] = []
+    found: list[FrozenScene] = []
     seed = FIRST_SEED
-    while len(frozen) < SCENE_COUNT:
+    while len(found) < SCENE_COUNT:
         scene = draw_scene(seed)
         render_scene(scene, cache, colour=False)
         picture = read_picture(scene, cache)
         if worth_seeing(picture):
-            frozen.append(FrozenScene(seed, scene_hash(scene), fingerprint(picture.depth_m)))
+            found.append(FrozenScene(seed, scene_hash(scene), fingerprint(picture.depth_m)))
         seed += 1
-    return frozen
+    return found
+
+
+def freeze_places(cache: Path) -> list[FrozenScene]:
+    """The first sixty furnished places that are worth seeing; renders depth only."""
+    found: list[FrozenScene] = []
+    seed = frozen.FIRST_SEED
+    while len(found) < frozen.PLACE_COUNT:
+        place = draw_place(seed)
+        render_place(place, cache, colour=False)
+        picture = frozen.read_picture(place, cache)
+        if worth_seeing(picture) and frozen.sound(picture):
+            found.append(FrozenScene(seed, place_hash(place), fingerprint(picture.depth_m)))
+        seed += 1
+    return found
 
 
 def main() -> None:
@@ -252,13 +284,23 @@ def main() -> None:
     )
     parser.add_argument("command", choices=("freeze", "render"))
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--list", choices=("scenes", "places"), help="one list alone; freeze needs it")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     if arguments.command == "freeze":
-        write_frozen(freeze(arguments.cache), CYCLES_LIST)
+        if arguments.list is None:
+            parser.error("freeze writes one list: name it with --list")
+        if arguments.list == "scenes":
+            write_frozen(freeze(arguments.cache), CYCLES_LIST)
+        else:
+            write_frozen(freeze_places(arguments.cache), frozen.CYCLES_PLACES_LIST)
         return
-    for entry in read_frozen(CYCLES_LIST):
-        render_scene(draw_scene(entry.seed), arguments.cache)
+    if arguments.list != "places":
+        for entry in read_frozen(CYCLES_LIST):
+            render_scene(draw_scene(entry.seed), arguments.cache)
+    if arguments.list != "scenes":
+        for entry in read_frozen(frozen.CYCLES_PLACES_LIST):
+            render_place(draw_place(entry.seed), arguments.cache)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 import onnxruntime
 
 from . import dataset, tables
-from .evaluation_sets import Sample, cycles_samples, generator_samples, place_samples
+from .evaluation_sets import Sample, cycles_place_samples, cycles_samples, generator_samples, place_samples
 from .judging import Judged, Summary, judge, summary
 from .mini_model import MiniModel
 from .stability import Stability, stability
@@ -35,6 +35,7 @@ def chosen_sets(cache: Path | None, count: int | None) -> dict[str, Iterable[Sam
         sets["places"] = place_samples(count)
     if cache is not None:
         sets["Cycles"] = cycles_samples(cache)
+        sets["Cycles places"] = cycles_place_samples(cache)
     return sets
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cycles_scenes, dataset
+from .cycles import frozen as cycles_frozen
 from .shading import Picture
 
 EYE_HEIGHT_M = (1.1, 1.9)
@@ -47,3 +48,9 @@ def cycles_samples(cache: Path) -> Iterable[Sample]:
     """Frozen Cycles scenes, from their pictures in `cache`."""
     for scene, picture in cycles_scenes.frozen_pictures(cache):
         yield Sample(scene.setting, cue_of(scene.setting, scene.eye[2]), picture)
+
+
+def cycles_place_samples(cache: Path) -> Iterable[Sample]:
+    """The harder frozen Cycles scenes, furnished places of true size, from their pictures in `cache`."""
+    for place, picture in cycles_frozen.frozen_pictures(cache):
+        yield Sample(place.setting, place.viewpoint, picture)
