@@ -19,6 +19,7 @@ _COMMANDS = {
     "estimate": "Depth of pictures, as files.",
     "scene": "A picture as a Blender scene.",
     "annotate": "Distances for the objects of a capture folder.",
+    "evaluate": "Errors of models on data sets with true depth, side by side.",
     "serve": "Answer Unity's frames with distances, over ZeroMQ.",
     "models": "List, fetch, verify and add models.",
     "engines": "Compile models for this machine ahead of time; list and clear what is kept.",

@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources import files
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from ....engines.export.color_map import ramp
 from .cards import accuracy_text, card
 from .choose import ALL, WORST, Candidate
 from .frames import AccuracyNumbers, ReportAbout
 from .gather import Gathered, class_table
 from .markup import csp_hash, escaped, metres, number, percent, script_json
 from .tables import Table
+from .template import filled, resource, style_sheet
 
 _SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
 _LISTED = 8
@@ -27,7 +23,7 @@ _CAMERAS = {"given": "given", "exif": "from EXIF", "model": "the model's own", "
 def page(found: Gathered, about: ReportAbout) -> Iterator[str]:
     """The file's text in pieces, the pictures loaded one after the other."""
     chosen = found.shortlist.chosen()
-    style, script = _style(), _script()
+    style, script = style_sheet(), _script()
     has_truth = any(value is not None for value in found.objects.numbers("relative"))
     parts: dict[str, str | Iterable[str]] = {
         "title": escaped(about.title),
@@ -48,18 +44,7 @@ def page(found: Gathered, about: ReportAbout) -> Iterator[str]:
         "Numbers of accuracy as in Eigen et al. 2014.",
         "data": _data(found, class_table(found, about), chosen),
     }
-    yield from _filled(_resource("page.html"), parts)
-
-
-def _filled(template: str, parts: Mapping[str, str | Iterable[str]]) -> Iterator[str]:
-    """The template with its ``${names}`` replaced, once: what is put in is not looked through again."""
-    for place, piece in enumerate(re.split(r"\$\{(\w+)\}", template)):
-        if place % 2 == 0:
-            yield piece
-        elif isinstance(part := parts[piece], str):
-            yield part
-        else:
-            yield from part
+    yield from filled(resource("page.html"), parts)
 
 
 def _data(found: Gathered, classes: Table, chosen: list[tuple[Candidate, str]]) -> Iterator[str]:
@@ -71,17 +56,8 @@ def _data(found: Gathered, classes: Table, chosen: list[tuple[Candidate, str]]) 
     yield f'}},"texts":{script_json(found.texts.values)}}}'
 
 
-def _style() -> str:
-    stops = ",".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp(np.linspace(1, 0, 17)).tolist())
-    return _resource("page.css").replace("/*ramp*/", stops)
-
-
 def _script() -> str:
-    return '"use strict";(() => {\n' + "".join(_resource(name) for name in _SCRIPTS) + "})();"
-
-
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return '"use strict";(() => {\n' + "".join(resource(name) for name in _SCRIPTS) + "})();"
 
 
 def _about(found: Gathered, about: ReportAbout) -> str:

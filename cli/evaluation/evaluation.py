@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole of an evaluation: go on with what an output folder holds, score what is missing, write everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...engines.atomic import atomic_folder_contents, make_folder, writing_to
+from ...engines.errors import ImageError, OutputError
+from ...engines.file_lock import exclusive
+from ...unity_bridge.captures.progress import Progress
+from .candidates import Candidate, OneEngine, Opener
+from .page.write import write_page
+from .pictures import choose, kept_per_model, take_pictures
+from .results import CSV_FILE, JSON_FILE, PAGE_FILE, SCHEMA, gather, write_csv, write_json
+from .run import OnRow, Run, key_of, refuse_without_camera, score_all
+from .samples import Dataset, DatasetError
+from .totals import Totals
+
+_LOCK = ".depthbridge-evaluate"
+_FILES = (JSON_FILE, CSV_FILE, PAGE_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for. ``options``: whatever else makes two runs different, in words: engine options, size. ``limit``: only the first so
+    many pictures; a run may go on with another limit."""
+
+    dataset: Dataset
+    folder: Path
+    candidates: Sequence[Candidate]
+    options: Mapping[str, Any]
+    fov_vertical_deg: float | None = None
+    limit: int | None = None
+    overwrite: bool = False
+
+
+@contextmanager
+def evaluation(order: Order, out: Path, open_engine: Opener, on_row: OnRow) -> Iterator[tuple[Run, dict[str, Totals]]]:
+    """Every model over every picture; when the block begins, ``evaluation.json``, ``pictures.csv`` and ``evaluation.html`` are in ``out``.
+
+    A picture that cannot be used is in ``run.failed``. What is done stands in ``progress.jsonl`` at once: after an interruption the same
+    order goes on from there. Raises :class:`OutputError` when ``out`` lies in the data set, cannot be written, is in use, or holds another
+    run's results and ``overwrite`` is False; :class:`DatasetError` when not one picture could be used; and what would come for every one.
+    """
+    _refuse_inside(out, order.folder)
+    names = list(order.dataset.names()[: order.limit])
+    if not names:
+        raise DatasetError(f"{order.folder} ({order.dataset.layout}) holds no picture to evaluate; check the path.")
+    with _folder(order, out) as progress, OneEngine(open_engine) as engines:
+        run = Run(order.dataset, names, order.candidates, progress, order.fov_vertical_deg)
+        _refuse_cameraless(run)
+        new = any(run.missing(candidate) for candidate in order.candidates)
+        score_all(run, engines, on_row)
+        _refuse_nothing(run, order.folder)
+        totals = gather(run, kept_per_model(len(order.candidates)))
+        if new or not _is_written(run, out):
+            _write(run, totals, engines, order, out)
+        engines.close()
+        yield run, totals
+
+
+@contextmanager
+def _folder(order: Order, out: Path) -> Iterator[Progress]:
+    """``out``, this run's own while the block lasts; as it was when nothing was done."""
+    existed = out.exists()
+    make_folder(out)
+    try:
+        with ExitStack() as stack:
+            with writing_to(out):
+                ours = stack.enter_context(exclusive(out / _LOCK))
+            if not ours:
+                raise OutputError(f"Another depthbridge evaluate is at work in {out}; wait for it, or choose another folder.")
+            progress = stack.enter_context(Progress.open(out, _head(order), fresh=order.overwrite))
+            try:
+                if not order.overwrite:
+                    for name in _FILES:
+                        _refuse_taken(out / name, progress)
+                yield progress
+            except BaseException:
+                if not len(progress):
+                    progress.remove()
+                raise
+    except BaseException:
+        if not existed:
+            with suppress(OSError):
+                out.rmdir()
+        raise
+
+
+def _write(run: Run, totals: Mapping[str, Totals], engines: OneEngine, order: Order, out: Path) -> None:
+    chosen = choose(run, totals)
+    take_pictures(run, chosen, engines)
+    name = order.folder.resolve().name
+    with atomic_folder_contents(out, overwrite=True) as staging:
+        write_json(staging / JSON_FILE, run, totals, name)
+        write_csv(staging / CSV_FILE, run)
+        write_page(staging / PAGE_FILE, run, totals, chosen, name)
+        if not order.overwrite:
+            for file in _FILES:
+                _refuse_taken(out / file, run.progress)
+        run.progress.note_written([staging / file for file in _FILES], _keys(run))
+
+
+def _is_written(run: Run, out: Path) -> bool:
+    return run.progress.is_current(_keys(run)) and not run.failed and all(run.progress.wrote(out / name) for name in _FILES)
+
+
+def _keys(run: Run) -> Iterator[str]:
+    return (key_of(candidate, name) for candidate in run.candidates for name in run.names)
+
+
+def _head(order: Order) -> dict[str, Any]:
+    return {
+        "results": SCHEMA,
+        "data set": str(order.folder.resolve()),
+        "layout": order.dataset.layout,
+        "protocol": order.dataset.protocol,
+        "models": {each.label: f"{each.sha256[:16]} aligned by {each.alignment}" for each in order.candidates},
+        "field of view": order.fov_vertical_deg,
+        "options": dict(order.options),
+        "depthbridge": __version__,
+    }
+
+
+def _refuse_cameraless(run: Run) -> None:
+    """Before a model is loaded: a data set whose first picture has no camera has none for the others either."""
+    for candidate in run.candidates:
+        if candidate.needs_camera and run.missing(candidate):
+            with suppress(DatasetError, ImageError):
+                refuse_without_camera(candidate, run.load(run.names[0])[1])
+
+
+def _refuse_nothing(run: Run, folder: Path) -> None:
+    for candidate in run.candidates:
+        failed = [name for name in run.names if (candidate.label, name) in run.failed]
+        if len(failed) == len(run.names):
+            reason = run.failed[(candidate.label, failed[0])]
+            raise DatasetError(f"Not one of the {len(failed)} pictures of {folder} could be used; {failed[0]}: {reason}")
+
+
+def _refuse_taken(path: Path, progress: Progress) -> None:
+    if path.exists() and not progress.wrote(path):
+        raise OutputError(
+            f"Cannot write {path}: it exists already, and this run did not write it as it is now; choose another folder or add --force."
+        )
+
+
+def _refuse_inside(out: Path, folder: Path) -> None:
+    """A data set is never written into, whatever links or letter case its name is given by."""
+    place = out.resolve()
+    for parent in (place, *place.parents):
+        if parent.exists() and folder.is_dir() and parent.samefile(folder):
+            raise OutputError(f"The output folder {out} lies in the data set {folder}, which stays as it is; give another.")
