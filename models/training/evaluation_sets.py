@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cycles_scenes, dataset
+from . import cycles_scenes, dataset, priors
 from .cycles import frozen as cycles_frozen
 from .shading import Picture
 
@@ -22,6 +22,8 @@ class Sample:
     group: str
     cue: str
     picture: Picture
+    prior: Path = priors.LAYOUTS_PRIOR
+    """The row means that the model is compared with."""
 
 
 def cue_of(group: str, height_m: float) -> str:
@@ -41,7 +43,7 @@ def place_samples(count: int | None = None) -> Iterable[Sample]:
     """The harder frozen generator scenes: furnished places of true size."""
     cues = {"standing": "eye height", "sitting": "eye height", "tabletop": "tabletop"}
     for place, picture in dataset.frozen_places(dataset.read_frozen(dataset.PLACES_LIST)[:count]):
-        yield Sample(place.layout, cues.get(place.viewpoint, "other"), picture)
+        yield Sample(place.layout, cues.get(place.viewpoint, "other"), picture, priors.MIX_PRIOR)
 
 
 def cycles_samples(cache: Path) -> Iterable[Sample]:
@@ -53,4 +55,4 @@ def cycles_samples(cache: Path) -> Iterable[Sample]:
 def cycles_place_samples(cache: Path) -> Iterable[Sample]:
     """The harder frozen Cycles scenes, furnished places of true size, from their pictures in `cache`."""
     for place, picture in cycles_frozen.frozen_pictures(cache):
-        yield Sample(place.setting, place.viewpoint, picture)
+        yield Sample(place.setting, place.viewpoint, picture, priors.MIX_PRIOR)

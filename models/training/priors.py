@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two guesses that never look at the picture: every table of the model's accuracy lists them beside it.
 
-    python -m depthbridge.models.training.priors --data DIR      (writes frozen/row_prior.json)
+    python -m depthbridge.models.training.priors --data DIR      (writes frozen/mix_row_prior.json)
 
-Constant depth, and the training set's mean by picture row: far above, near below, as most pictures are.
+Constant depth, and the training set's mean by picture row: far above, near below, as most pictures are. Two training sets, two priors: the
+first frozen scenes keep the one that they were frozen with, of `layouts` alone; the harder ones are judged beside that of the mix.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,8 @@ import numpy as np
 from .dataset import FROZEN_FOLDER
 from .scenes import FloatArray
 
-ROW_PRIOR = FROZEN_FOLDER / "row_prior.json"
+LAYOUTS_PRIOR = FROZEN_FOLDER / "row_prior.json"
+MIX_PRIOR = FROZEN_FOLDER / "mix_row_prior.json"
 BINS = 28
 
 
@@ -36,17 +40,21 @@ def row_means(folder: Path) -> list[float]:
     return [round(float(v), 4) for v in np.exp(total / count)]
 
 
-def row_prior(height: int, width: int, bands: list[float] | None = None) -> FloatArray:
-    """(H, W) canonical depth that depends on the row alone, between the centres of the committed bands in log depth."""
-    levels = bands if bands is not None else [float(v) for v in json.loads(ROW_PRIOR.read_text())["bands"]]
+@cache
+def read_bands(path: Path) -> tuple[float, ...]:
+    """The committed row means of a training set, from top to bottom."""
+    return tuple(float(v) for v in json.loads(path.read_text())["bands"])
+
+
+def row_prior(height: int, width: int, levels: Sequence[float]) -> FloatArray:
+    """(H, W) canonical depth that depends on the row alone, between the centres of the bands in log depth."""
     rows = (np.arange(height) + 0.5) / height * len(levels) - 0.5
     column = np.exp(np.interp(rows, np.arange(len(levels)), np.log(levels)))
     return np.repeat(column[:, None], width, axis=1).astype(np.float32)
 
 
-def constant_prior(height: int, width: int, bands: list[float] | None = None) -> FloatArray:
+def constant_prior(height: int, width: int, levels: Sequence[float]) -> FloatArray:
     """(H, W) of one depth everywhere: the geometric mean of the bands."""
-    levels = bands if bands is not None else [float(v) for v in json.loads(ROW_PRIOR.read_text())["bands"]]
     return np.full((height, width), np.exp(np.mean(np.log(levels))), np.float32)
 
 
@@ -57,8 +65,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     bands = row_means(arguments.data)
-    what = "geometric mean of canonical depth per 1/28 of picture height, training set of depthbridge-mini, top to bottom"
-    ROW_PRIOR.write_text(json.dumps({"what": what, "bands": bands}, indent=1) + "\n")
+    what = "geometric mean of canonical depth per 1/28 of picture height, training pictures of the mix, top to bottom"
+    MIX_PRIOR.write_text(json.dumps({"what": what, "bands": bands}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,10 @@ def test_pixels_that_are_not_seen_do_not_count() -> None:
     assert judging.score(guess, TRUTH, seen).unaligned == 0
 
 
-def test_priors_fill_the_frame_and_know_rows_only() -> None:
-    row, constant = priors.row_prior(280, 504), priors.constant_prior(280, 504)
+@pytest.mark.parametrize("path", [priors.LAYOUTS_PRIOR, priors.MIX_PRIOR])
+def test_priors_fill_the_frame_and_know_rows_only(path: Path) -> None:
+    bands = priors.read_bands(path)
+    row, constant = priors.row_prior(280, 504, bands), priors.constant_prior(280, 504, bands)
     assert row.shape == constant.shape == (280, 504)
     assert (row == row[:, :1]).all() and row[40, 0] > row[270, 0] > 0
     assert np.ptp(constant) == 0
