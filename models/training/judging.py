@@ -87,12 +87,13 @@ def judge(model: MiniModel, samples: Iterable[Sample]) -> list[Judged]:
 def _judged(row: Sample, own: Estimate, strange: Estimate) -> Judged:
     truth, seen = canonical_truth(row.picture)
     sky, bands = own.sky >= SKY_THRESHOLD, priors.read_bands(row.prior)
+    height, width = truth.shape
     return Judged(
         row.group,
         row.cue,
         score(own.depth, truth, seen),
-        score(priors.row_prior(*truth.shape, bands), truth, seen),
-        score(priors.constant_prior(*truth.shape, bands), truth, seen),
+        score(priors.row_prior(height, width, bands), truth, seen),
+        score(priors.constant_prior(height, width, bands), truth, seen),
         score(strange.depth, truth, seen),
         edge_f1(own.depth, truth, seen),
         boundary_f1(own.depth, truth, seen),
