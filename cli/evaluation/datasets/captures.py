@@ -15,7 +15,7 @@ from ..samples import DatasetError, Sample
 from .base import LayoutReader, assemble
 from .counting import Counting
 
-_COUNTING = Counting(split="all pictures", truth="planar metres of the capture's EXR files", source="all of the truth")
+_COUNTING = Counting(split="all pictures", truth="planar metres of the capture's EXR files")
 _NONE = "it has no true depth"
 
 

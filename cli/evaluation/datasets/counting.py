@@ -48,7 +48,7 @@ class Counting:
     """Which pictures, in words."""
     truth: str
     """What true depth is, and in what unit it is stored, in words."""
-    source: str
+    source: str = ""
     """Whose numbers these are."""
     above_m: float = 0.0
     below_m: float = math.inf
@@ -69,8 +69,13 @@ class Counting:
 
     def line(self) -> str:
         """The protocol in one line."""
-        ends = f"{self.above_m:g} m" if math.isinf(self.below_m) else f"{self.above_m:g} to {self.below_m:g} m"
-        counts = f"{'truth above' if math.isinf(self.below_m) else 'truth from'} {ends} counts"
-        crop = f", within {self.crop.name}" if self.crop is not None else ", no crop"
-        clamp = "" if self.clamp_m is None else f"; estimates clamped to {self.clamp_m[0]:g} to {self.clamp_m[1]:g} m"
-        return f"{self.split}; {self.truth}; {counts}{crop}{clamp}; {self.source}"
+        bounded = math.isfinite(self.below_m)
+        if self.above_m > 0 and bounded:
+            counts = f"depth from {self.above_m:g} to {self.below_m:g} m counts"
+        elif bounded:
+            counts = f"depth {'up to' if self.below_too else 'below'} {self.below_m:g} m counts"
+        else:
+            counts = f"depth above {self.above_m:g} m counts" if self.above_m > 0 else "all depth counts"
+        counts += ", without a crop" if self.crop is None else f", within {self.crop.name}"
+        clamp = None if self.clamp_m is None else f"estimates are clamped to {self.clamp_m[0]:g} to {self.clamp_m[1]:g} m"
+        return "; ".join(filter(None, (self.split, self.truth, counts, clamp, self.source)))

@@ -65,7 +65,6 @@ class PlainFolder(LayoutReader):
         counting = Counting(
             split=f"all {len(pairs)} pictures" + (f" with depth ({without} have none)" if without else ""),
             truth=f"{along}, metres (whole numbers: {unit})",
-            source="the folder's camera.json" if facts != FolderFacts() else "no limit is given",
             above_m=facts.nearest_m,
             below_m=facts.farthest_m,
             below_too=True,
