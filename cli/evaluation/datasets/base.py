@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ....engines.camera import CameraIntrinsics
+from ....engines.errors import first_line
 from ..samples import BoolArray, DatasetError, FloatArray, Sample, UInt8Array
 from .counting import Counting
 
@@ -51,7 +52,10 @@ class LayoutReader(ABC):
         """Raises :class:`DatasetError`, ``ImageError`` or ``CameraError``, in one sentence."""
         if name not in self._known:
             raise DatasetError(f"{self.layout} has no picture {name!r} here.")
-        return self._read(name)
+        try:
+            return self._read(name)
+        except OSError as error:  # of looking for files; reading them has sentences of its own
+            raise DatasetError(f"{name} could not be read ({first_line(error)}); check the permissions of its files.") from error
 
     @abstractmethod
     def _read(self, name: str) -> Sample: ...

@@ -51,13 +51,14 @@ class NyuDepthV2(LayoutReader):
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        return _mat_of(path).is_file()
+        mat = _mat_of(path)
+        return mat.suffix == ".mat" and mat.is_file()
 
     @classmethod
     def open(cls, path: Path) -> NyuDepthV2:
         """The data set in a folder, or of its file. Raises :class:`DatasetError`."""
         mat = _mat_of(path)
-        if not mat.is_file():
+        if not cls.recognises(path):
             raise DatasetError(f"{path} has no {_MAT}, the labelled data set of NYU Depth v2; give the folder it is in.")
         splits = mat.with_name(_SPLITS)
         if not splits.is_file():
@@ -77,7 +78,7 @@ class NyuDepthV2(LayoutReader):
 
 
 def _mat_of(path: Path) -> Path:
-    return path / _MAT if path.is_dir() else path if path.suffix == ".mat" else path.with_name(_MAT)
+    return path / _MAT if path.is_dir() else path
 
 
 def _checked_count(file: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ....engines.errors import first_line
 from ..samples import Dataset, DatasetError
 from .base import LayoutReader
 from .captures import CaptureDataset
@@ -46,14 +47,20 @@ def open_dataset(path: Path, layout: str | None = None) -> Dataset:
     Raises :class:`DatasetError`, with what was looked for where nothing is recognised.
     """
     path = Path(path)
-    if layout is not None:
-        if layout not in _READERS:
-            raise DatasetError(f"{layout!r} is no layout; give one of {', '.join(_READERS)}.")
-        return _READERS[layout].open(path)
+    if layout is not None and layout not in _READERS:
+        raise DatasetError(f"{layout!r} is no layout; give one of {', '.join(_READERS)}.")
     if not path.exists():
         raise DatasetError(f"{path} does not exist; give the folder of a data set.")
+    try:
+        reader = _recognised(path) if layout is None else _READERS[layout]
+        return reader.open(path)
+    except OSError as error:
+        raise DatasetError(f"{path} could not be listed ({first_line(error)}); check its permissions.") from error
+
+
+def _recognised(path: Path) -> type[LayoutReader]:
     for reader in _READERS.values():
         if reader.recognises(path):
-            return reader.open(path)
+            return reader
     looked_for = "; ".join(f"{words} ({key})" for key, words in LAYOUTS.items())
     raise DatasetError(f"{path} is no data set of a layout that is known. Looked for: {looked_for}.")
