@@ -99,7 +99,7 @@ def score(sample: Sample, depth: DepthMap, alignment: Alignment, clamp_m: tuple[
         delta2=errors.delta2,
         delta3=errors.delta3,
         edge_f1=edge_f1(metres, sample.depth_m, compared) if sharp else _NAN,
-        boundary_f1=boundary_f1(metres, sample.depth_m, compared) if sharp else _NAN,
+        boundary_f1=float(boundary_f1(metres, sample.depth_m, compared)) if sharp else _NAN,
         sky_both=_count(sample, depth, np.logical_and),
         sky_either=_count(sample, depth, np.logical_or),
         profile=_profile(metres[compared], sample.depth_m[compared]),

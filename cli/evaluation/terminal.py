@@ -16,6 +16,7 @@ from .totals import Totals
 
 _MAX_SAID = 20
 _NONE = "-"
+NOT_ALIKE = "These models are aligned differently, so their errors say nothing about which is better; --align scale-shift takes all alike."
 
 
 def print_table(run: Run, totals: Mapping[str, Totals], data_set: str) -> None:
@@ -51,6 +52,8 @@ def say_what_it_is(run: Run, totals: Mapping[str, Totals]) -> None:
         if mine.coverage_least < 1:
             most = f"{1 - mine.coverage_least:.1%}"
             _say(f"{candidate.label} says no depth for some of the counted pixels (at most {most} of a picture); they are left out.")
+    if len({candidate.alignment for candidate in run.candidates}) > 1:
+        _say(NOT_ALIKE[0].lower() + NOT_ALIKE[1:])
     _say_of_pictures(run)
     if run.fov_vertical_deg is not None:
         _say(f"where the data set says no camera, {run.fov_vertical_deg:g} degrees vertical were taken.")

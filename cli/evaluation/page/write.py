@@ -14,7 +14,7 @@ from ..figures import FIGURES
 from ..pictures import Shown
 from ..results import result
 from ..run import Row, Run
-from ..terminal import figure_text
+from ..terminal import NOT_ALIKE, figure_text
 from ..totals import Totals
 from .cards import card
 
@@ -34,7 +34,7 @@ def _page(run: Run, totals: Mapping[str, Totals], chosen: Sequence[Shown], data_
     texts = Texts()
     table, problems = _table(run, texts)
     parts: dict[str, str | Iterable[str]] = {
-        "title": escaped(f"Depth of {data_set}"),
+        "title": escaped(f"{data_set}: errors of depth"),
         "style": style,
         "style_hash": csp_hash(style),
         "script": script,
@@ -46,6 +46,7 @@ def _page(run: Run, totals: Mapping[str, Totals], chosen: Sequence[Shown], data_
         "legend": _legend(run),
         "pictures_hint": "Each model's largest and smallest AbsRel. Depth is bright where near, on the truth's scale; in the error, red is too "
         "far, blue too near, white right; grey has no depth, or is not compared.",
+        "columns": {1: "one", 2: "two"}.get(len(run.candidates), "more"),
         "cards": (card(shown, run.candidates, texts.place(shown.name)) for shown in chosen),
         "footer": "Made by Depthbridge. Depth is planar, along the optical axis. Errors as in Eigen et al. 2014, each picture counting once.",
         "data": _data(run, totals, chosen, table, texts),
@@ -118,12 +119,13 @@ def _about(run: Run) -> str:
 
 
 def _totals(run: Run, totals: Mapping[str, Totals]) -> str:
-    """The table in plain HTML; the best of several models is marked."""
+    """The table in plain HTML; the best of several models is marked, where they are aligned alike."""
     heads = "".join(f'<th scope="col" title="{escaped(each.meaning)}">{each.title} {"↓" if each.less else "↑"}</th>' for each in FIGURES)
     best = {}
+    alike = len({candidate.alignment for candidate in run.candidates}) == 1
     for figure in FIGURES:
         known = [total for each in totals.values() if (total := each.total(figure.key)) is not None]
-        if len(known) > 1:
+        if len(known) > 1 and alike:
             best[figure.key] = min(known) if figure.less else max(known)
     rows = []
     for place, candidate in enumerate(run.candidates):
@@ -136,7 +138,8 @@ def _totals(run: Run, totals: Mapping[str, Totals]) -> str:
     return (
         f'<div class="totals"><table><thead><tr><th class="text" scope="col">Model</th>{heads}<th scope="col">Pictures</th></tr></thead>'
         f'<tbody>{"".join(rows)}</tbody></table></div>'
-        '<p class="hint">Large: mean over the pictures that have the figure (of sky: all pictures together); small: median.</p>'
+        '<p class="hint">Large: mean over the pictures that have the figure (of sky: all pictures together); small: median.'
+        f"{'' if alike else f' {NOT_ALIKE}'}</p>"
     )
 
 
