@@ -11,7 +11,7 @@ from typing import Any
 
 from ... import __version__
 from ...engines.atomic import atomic_folder_contents, make_folder, writing_to
-from ...engines.errors import ImageError, OutputError
+from ...engines.errors import CaptureError, ImageError, OutputError
 from ...engines.file_lock import exclusive
 from ...unity_bridge.captures.progress import Progress
 from .candidates import Candidate, OneEngine, Opener
@@ -132,7 +132,7 @@ def _refuse_cameraless(run: Run) -> None:
     """Before a model is loaded: a data set whose first picture has no camera has none for the others either."""
     for candidate in run.candidates:
         if candidate.needs_camera and run.missing(candidate):
-            with suppress(DatasetError, ImageError):
+            with suppress(DatasetError, ImageError, CaptureError):
                 refuse_without_camera(candidate, run.load(run.names[0])[1])
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from ...engines.camera import CameraIntrinsics
 from ...engines.depth_metrics import Alignment
 from ...engines.engine import DepthEngine
-from ...engines.errors import CameraError, ImageError
+from ...engines.errors import CameraError, CaptureError, ImageError
 from ...engines.stream import Frame, estimate_stream
 from ...unity_bridge.captures.progress import Progress
 from .candidates import Candidate, OneEngine
 from .samples import Dataset, DatasetError, Sample
 from .scoring import Score, score
 
-PICTURE_ERRORS = (DatasetError, ImageError, CameraError)
+PICTURE_ERRORS = (DatasetError, ImageError, CameraError, CaptureError)
 """What one picture is to blame for; anything else would come for every one of them."""
 
 NO_DEPTH = "the model says no depth for any pixel that has truth"
