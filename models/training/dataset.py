@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -194,19 +194,23 @@ def stored_pair(seed: int, generator: Generator) -> Pair | None:
     return pair if worth_seeing(picture, TRAINING_DEPTH_SPREAD) and has_cues(picture.rgb, 0.1) else None
 
 
-def make_shard(first_seed: int, count: int, out: Path, generator: Generator = "layouts") -> Path:
-    """Renders `count` training scenes; `shard_SEED.npz` holds, per frame size HxW, `rgb_HxW` and `depth_HxW`."""
+def write_shard(first_seed: int, pairs: Iterable[Pair], out: Path) -> Path:
+    """`shard_SEED.npz` holds, per frame size HxW, `rgb_HxW` and `depth_HxW`; it appears whole or not at all."""
     by_size: dict[str, list[Pair]] = {}
-    for seed in range(first_seed, first_seed + count):
-        pair = stored_pair(seed, generator)
-        if pair is not None:
-            by_size.setdefault("x".join(map(str, pair[1].shape)), []).append(pair)
-    arrays: dict[str, Any] = {f"rgb_{size}": np.stack([p[0] for p in pairs]) for size, pairs in by_size.items()}
-    arrays |= {f"depth_{size}": np.stack([p[1] for p in pairs]) for size, pairs in by_size.items()}
+    for pair in pairs:
+        by_size.setdefault("x".join(map(str, pair[1].shape)), []).append(pair)
+    arrays: dict[str, Any] = {f"rgb_{size}": np.stack([p[0] for p in found]) for size, found in by_size.items()}
+    arrays |= {f"depth_{size}": np.stack([p[1] for p in found]) for size, found in by_size.items()}
     path = out / f"shard_{first_seed:08d}.npz"
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, **arrays)
     return partial.replace(path)
+
+
+def make_shard(first_seed: int, count: int, out: Path, generator: Generator = "layouts") -> Path:
+    """Renders `count` training scenes into a shard."""
+    pairs = (stored_pair(seed, generator) for seed in range(first_seed, first_seed + count))
+    return write_shard(first_seed, filter(None, pairs), out)
 
 
 def main() -> None:
