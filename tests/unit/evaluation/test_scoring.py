@@ -96,10 +96,10 @@ def test_a_wall_taken_for_sky_counts_with_the_depth_given_to_it() -> None:
 def test_sky_is_compared_where_both_tell() -> None:
     true_sky = np.zeros((20, 30), bool)
     true_sky[:10] = True
-    guess_sky = np.roll(true_sky, 5, axis=0)
+    guess_sky = np.roll(true_sky, 3, axis=0)
     truth = np.where(true_sky, 0, plane())
     found = score(sample_of(truth, sky=true_sky), depth_of(plane(), sky=guess_sky), Alignment.NONE)
-    assert (found.sky_both, found.sky_either) == (150, 450) and found.sky_iou == pytest.approx(1 / 3)
+    assert (found.sky_both, found.sky_either) == (210, 390) and found.sky_iou == pytest.approx(210 / 390)
     assert math.isnan(score(sample_of(truth), depth_of(plane(), sky=guess_sky), Alignment.NONE).sky_iou)
     assert math.isnan(score(sample_of(truth, sky=true_sky), depth_of(plane()), Alignment.NONE).sky_iou)
 
@@ -111,8 +111,8 @@ def test_a_protocols_clamp_cuts_estimates_after_alignment() -> None:
     guess[0] = 0.5
     plain, cut = (score(sample_of(truth), depth_of(guess), Alignment.NONE, clamp) for clamp in (None, (1.0, 10.0)))
     assert plain.abs_rel == pytest.approx((0.75 + 3 * 4) / 4) and cut.abs_rel == pytest.approx((0.5 + 3 * 0.25) / 4)
-    metres, _ = aligned_depth(sample_of(truth), depth_of(guess / 5, DepthKind.RELATIVE), Alignment.SCALE, (1.0, 10.0))
-    assert metres.max() == 8.0 and metres.min() == 1.0  # the scale is 1: 0.1 is cut to the nearest
+    metres, _ = aligned_depth(sample_of(truth), depth_of(guess / 10, DepthKind.RELATIVE), Alignment.SCALE, (1.0, 10.0))
+    assert metres.max() == 8.0 and metres.min() == 1.0  # the scale is 2: 0.1 is cut, not 0.05
 
 
 def test_errors_by_depth_by_hand() -> None:
