@@ -11,11 +11,7 @@ glass and a mirror that of its surface, as filled sensor data has it.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from .cycles import frozen
 from .cycles.building import build_place
 from .cycles.description import CyclesPlace, place_hash
 from .cycles.drawing import draw_place
+from .cycles.silence import quiet
 from .cycles_scenes import (
     CYCLES_LIST,
     FIRST_SEED,
@@ -199,20 +196,6 @@ def override_with_depth(bpy: Any, blender: Any) -> None:
     blender.cycles.use_adaptive_sampling = False
     blender.cycles.pixel_filter_type, blender.cycles.filter_width = "BOX", 0.01
     blender.render.image_settings.file_format, blender.render.image_settings.color_depth = "OPEN_EXR", "32"
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Cycles prints a line per step to file descriptor 1."""
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def render_built(bpy: Any, blender: Any, seed: int, cache: Path, colour: bool) -> None:

@@ -7,6 +7,7 @@ from ..scenes import Dice
 from . import coats
 from .description import Coat, Piece, moved, piece
 from .furniture import block, rods
+from .tabletop import box_on_box, pot_plant
 
 Pieces = list[Piece]
 GABLE = (0.0, 0.0, 1.0, 0.0, 0.5, 1.0)
@@ -133,8 +134,6 @@ def garden_set(dice: Dice) -> Pieces:
 
 def small_outdoor(dice: Dice) -> Pieces:
     """A dustbin, bollards, crates, a stone, a traffic cone's cousin, tubs with plants."""
-    from .tabletop import box_on_box, pot_plant
-
     kind = dice.pick(("bin", "bollards", "crates", "stone", "tub", "board"))
     if kind == "bin":
         return [piece("lathe", (0, 0, 0), (0.55, 0.55, dice.uniform(0.8, 1.1)), coats.metal(dice), BIN)]

@@ -167,7 +167,7 @@ def _cut_body(shape: str, cuts: tuple[Cut, ...]) -> Body:
     if shape == "cylinder" and kinds == "cylinder" and cuts[0].axis == "y" and cuts[0].half[1] + cuts[0].centre[1] >= 1:
         inner, floor = cuts[0].half[0], cuts[0].centre[1] - cuts[0].half[1]
         return _turned([(0, -1), (1, -1), (1, 1), (inner, 1), (inner, floor), (0, floor)])
-    if shape == "sphere" and kinds == "box and sphere" and cuts[0].centre[1] == cuts[0].half[1] and cuts[1].centre == (0, 0, 0):
+    if shape == "sphere" and kinds == "box and sphere" and cuts[0].centre[1] == cuts[0].half[1] and not any(cuts[1].centre):
         r, h, _ = cuts[1].half
         rim = _turned([(1, 0), (r, 0)])
         return joined(_round(_arc(-math.pi / 2, 0, 12)), rim, _round(_arc(0, -math.pi / 2, 12, r, 0.0, h)))

@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from ..places.lighting import INDOOR_SKY
 from ..places.looks import GROUNDS, PICTURES, photographs_at_hand
 from ..places.stage import Stage
 from . import studio_materials as shared
+from .silence import quiet
 from .stage_mesh import StageMesh, stage_mesh
 
 Image = npt.NDArray[np.float32]
@@ -36,20 +33,6 @@ class Manner:
     lamps: float
     """Brightness of lamps against what comes from all around; 1 as training's own renderer has it."""
     seed: int
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Cycles prints a line per step to file descriptor 1."""
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
 
 
 class Studio:
