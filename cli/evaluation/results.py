@@ -89,6 +89,7 @@ def _model(run: Run, candidate: Candidate, totals: Totals) -> dict[str, Any]:
         "alignment": str(candidate.alignment),
         "alignment_means": ALIGNMENTS[candidate.alignment],
         "ran_on": run.runtimes(candidate),
+        "notes": run.notes(candidate),
         "pictures": totals.pictures,
         "total": {key: totals.total(key) for key in KEYS},
         "median": {key: totals.median(key) for key in KEYS},

@@ -77,6 +77,11 @@ class Run:
         key = _engine_key(candidate)
         return list(self.progress.result(key)["runtimes"]) if key in self.progress else []
 
+    def notes(self, candidate: Candidate) -> list[str]:
+        """What the engine said of itself, such as that the model's family was guessed."""
+        key = _engine_key(candidate)
+        return list(self.progress.result(key)["notes"]) if key in self.progress else []
+
     def load(self, name: str) -> tuple[Sample, CameraIntrinsics | None]:
         """A picture, and its camera. Raises one of :data:`PICTURE_ERRORS`."""
         sample = self.dataset.load(name)
@@ -183,6 +188,6 @@ def _note_engine(run: Run, candidate: Candidate, engine: DepthEngine) -> None:
         "input": None if None not in info.fixed_size else {"method": str(policy.method), "size": policy.process_res},
         "fixed_input": list(info.fixed_size) if None not in info.fixed_size else None,
     }
-    known = run.runtimes(candidate)
+    known, notes = run.runtimes(candidate), run.notes(candidate)
     if fact not in known:
-        run.progress.add(_engine_key(candidate), {"runtimes": [*known, fact]})
+        run.progress.add(_engine_key(candidate), {"runtimes": [*known, fact], "notes": list(dict.fromkeys((*notes, *info.notes)))})

@@ -46,6 +46,8 @@ def say_what_it_is(run: Run, totals: Mapping[str, Totals]) -> None:
     for candidate in run.candidates:
         mine = totals[candidate.label]
         _say(f"{candidate.label}, {candidate.kind}, {ALIGNMENTS[candidate.alignment]}.")
+        for note in run.notes(candidate):
+            _say(f"{candidate.label}: {note}")
         partial = [f"{figure.title} {mine.count(figure.key):,}" for figure in FIGURES if 0 < mine.count(figure.key) < mine.pictures]
         if partial:
             _say(f"{candidate.label}: of {mine.pictures:,} pictures, these figures exist for: {', '.join(partial)}.")

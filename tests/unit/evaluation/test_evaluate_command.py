@@ -207,6 +207,14 @@ def test_bad_input_is_one_sentence(folder: Path, graphs: dict[str, Path], tmp_pa
         assert not out.exists()
 
 
+def test_what_an_engine_says_of_itself_is_told(folder: Path, tmp_path: Path, here: Callable[..., Any]) -> None:
+    """The graph alone tells that it is of the third series, and not whether its depth is of a canonical camera."""
+    graph = models.da3_single(tmp_path / "nameless.onnx", size=("h", "w"))
+    _, said = here(folder, "--model", graph, "--out", tmp_path / "out")
+    (model,) = found(tmp_path / "out")["models"]
+    assert model["notes"] and all(f"depthbridge: nameless: {note}\n" in said for note in model["notes"])
+
+
 def test_two_models_of_one_name_are_told_apart(folder: Path, graphs: dict[str, Path], tmp_path: Path, here: Callable[..., Any]) -> None:
     other = tmp_path / graphs["metric"].name
     models.da2_metric(other, max_depth=10.0)
