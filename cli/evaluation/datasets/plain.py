@@ -113,15 +113,14 @@ class PlainFolder(LayoutReader):
 
 
 def _depth(path: Path, unit_m: float) -> FloatArray:
-    """Metres (H, W), 0 for none."""
+    """Metres (H, W); 0, negative or not finite for none."""
     if path.suffix.lower() in (".png", ".tif", ".tiff") and not (path.suffix.lower() == ".png" and has_sidecar(path)):
         stored = read_stored(path)
         if stored.ndim != 2 or stored.dtype not in (np.uint16, np.float32, np.float64):
             what = f"{stored.dtype} pixels" + ("" if stored.ndim == 2 else f" of {stored.shape[2]} channels")
             raise DatasetError(f"{path} has {what}; save true depth as grey with 16 bits, or as OpenEXR.")
         whole = stored.dtype == np.uint16
-        metres = stored.astype(np.float64) * (unit_m if whole else 1.0)
-        return np.where(np.isfinite(metres) & (metres > 0), metres, 0).astype(np.float32)
+        return np.asarray(stored * unit_m if whole else stored, np.float32)
     depth = read_depth_file(path)
     if depth.kind is not DepthKind.METRIC:
         raise DatasetError(f"{path} holds {depth.kind} and no metres; true depth is needed.")

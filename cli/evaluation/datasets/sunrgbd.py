@@ -101,7 +101,8 @@ def _folders(root: Path) -> Iterator[str]:
 
 
 def _only_file(folder: Path) -> Path | None:
-    files = [each for each in folder.iterdir() if each.is_file() and not each.name.startswith(".")] if folder.is_dir() else []
+    found = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
+    files = [each for each in found if each.suffix.lower() in (".jpg", ".png") and each.is_file()]
     return files[0] if len(files) == 1 else None
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,9 @@ def test_eigens_list_is_that_of_the_benchmark() -> None:
     assert len(listed) == len(set(listed)) == 652
     # The published file has a line "2011_09_26/2011_09_26_drive_0002_sync 69 l" for each, 28,471 characters in all.
     assert sum(len(f"{drive[:10]}/{drive} {frame} l\n") for drive, frame in listed) == 28471
+    # Of those lines, sorted: another frame of as many digits would keep the length.
+    lines = "".join(sorted(f"{drive[:10]}/{drive} {frame} l\n" for drive, frame in listed))
+    assert hashlib.sha256(lines.encode()).hexdigest() == "048373a901ac64dd09b204f580924777300304f8becaa246c64a7558c5cac2ff"
     assert {(DRIVE, 69), ("2011_09_26_drive_0009_sync", 196), ("2011_10_03_drive_0047_sync", 768), ("2011_09_30_drive_0018_sync", 2740)} <= set(listed)
 
 

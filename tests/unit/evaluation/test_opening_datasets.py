@@ -20,6 +20,7 @@ from depthbridge.cli.evaluation.samples import DatasetError, Sample
 from depthbridge.engines.errors import DepthbridgeError
 from support.captures import make_capture, ramp, write_exr
 from support.datasets import (
+    save_hdf5,
     save_picture,
     save_uint16,
     write_hypersim,
@@ -169,6 +170,23 @@ def test_depth_of_eight_bits_in_place_of_sixteen_is_told(tmp_path: Path) -> None
     save_picture(depth, *STORED.shape)
     with pytest.raises(DatasetError, match=r"depth_00000\.png has pixels of uint8 in 3 dimensions"):
         _read_all(tmp_path, "vkitti2")
+
+
+def test_what_is_wrong_with_an_hdf5_file_is_told(tmp_path: Path) -> None:
+    _hypersim(tmp_path)
+    path = tmp_path / "ai_001_002/images/scene_cam_00_geometry_hdf5/frame.0000.depth_meters.hdf5"
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(DatasetError, match=r"frame\.0000\.depth_meters\.hdf5 is no whole HDF5 file"):
+        _read_all(tmp_path, "hypersim")
+    save_hdf5(path, other=STORED)
+    with pytest.raises(DatasetError, match=r"depth_meters\.hdf5 lacks the array it should hold"):
+        _read_all(tmp_path, "hypersim")
+    save_hdf5(path, **{"dataset/inner": STORED})
+    with pytest.raises(DatasetError, match=r"depth_meters\.hdf5 is no whole HDF5 file"):
+        _read_all(tmp_path, "hypersim")
+    save_hdf5(path, dataset=STORED[0])
+    with pytest.raises(DatasetError, match=r"depth_meters\.hdf5 holds an array of the shape \(48,\)"):
+        _read_all(tmp_path, "hypersim")
 
 
 @pytest.mark.parametrize(("library", "writer", "layout"), [("h5py", _hypersim, "hypersim"), ("h5py", _nyu, "nyu"), ("scipy", _nyu, "nyu"), ("scipy", _sun, "sunrgbd")])

@@ -26,6 +26,8 @@ def millimetres() -> np.ndarray:
 @pytest.mark.parametrize("given_folder", ["", "SUNRGBD"])
 def test_depth_is_turned_back_to_millimetres_and_ends_at_eight_metres(tmp_path: Path, given_folder: str) -> None:
     write_sun(tmp_path, millimetres())
+    for left in ("Thumbs.db", "._0000103.jpg"):  # what systems leave beside pictures
+        (tmp_path / "SUNRGBD" / NAME / "image" / left).write_bytes(b"left")
     data = SunRgbd.open(tmp_path / given_folder)
     assert data.names() == (NAME,)
     sample = data.load(NAME)
