@@ -41,7 +41,8 @@ def _page(run: Run, totals: Mapping[str, Totals], chosen: Sequence[Shown], data_
         "script_hash": csp_hash(script),
         "about": _about(run),
         "totals": _totals(run, totals),
-        "alerts": _alert("problem", "estimates failed", problems.failed) + _alert("", "pictures have no pixel that counts", problems.empty),
+        "alerts": _alert("problem", "Estimates that failed", problems.failed)
+        + _alert("", "Pictures without a pixel that counts", problems.empty),
         "plots_hint": "The first plot follows the filters of the table; the others are over all pixels that count, of all pictures.",
         "legend": _legend(run),
         "pictures_hint": "Each model's largest and smallest AbsRel. Depth is bright where near, on the truth's scale; in the error, red is too "
@@ -160,4 +161,4 @@ def _alert(kind: str, title: str, items: list[str]) -> str:
     more = f"<li>… and {len(items) - _LISTED:,} more: see evaluation.json</li>" if len(items) > _LISTED else ""
     opened = " open" if kind else ""
     listed = "".join(items[:_LISTED]) + more
-    return f'<details class="alert {kind}"{opened}><summary>{len(items):,} {title}</summary><ul>{listed}</ul></details>'
+    return f'<details class="alert {kind}"{opened}><summary>{title}: {len(items):,}</summary><ul>{listed}</ul></details>'

@@ -129,8 +129,8 @@ def test_what_failed_or_does_not_count_is_told(browser: Browser, page: Path) -> 
     browser.open(page)
     alerts = browser.texts(".alert")
     assert len(alerts) == 2
-    assert "2 estimates failed" in alerts[0] and f"room/{COUNT - 1}" in alerts[0] and "is broken" in alerts[0]
-    assert "1 pictures have no pixel that counts" in alerts[1] and "room/1" in alerts[1]
+    assert "Estimates that failed: 2" in alerts[0] and f"room/{COUNT - 1}" in alerts[0] and "is broken" in alerts[0]
+    assert "Pictures without a pixel that counts: 1" in alerts[1] and "room/1" in alerts[1]
 
 
 def test_names_are_shown_and_never_run(browser: Browser, tmp_path: Path) -> None:
