@@ -238,7 +238,7 @@ def test_only_truth_in_the_range_and_crop_counts_and_never_sky(
             known = np.isfinite(value) and value > 0 and not hidden
             assert sample.depth_m[row, column] == (value if known else 0)
             inside = not cropped or (1 <= row < 2 and 0 <= column < 3)  # 0.408 * 3, 0.992 * 3; 0.036 * 4, 0.964 * 4
-            assert sample.counted[row, column] == (known and above < value < below and inside)
+            assert sample.counted[row, column] == (known and np.float32(above) < value < np.float32(below) and inside)
 
 
 def test_eigens_crop_is_that_of_its_pictures_to_the_pixel() -> None:
