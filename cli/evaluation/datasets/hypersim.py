@@ -14,8 +14,8 @@ leave it out.
 
 What no surface was hit at is not finite: those pixels are taken as sky. It is what lies behind open windows, mostly.
 
-Depth Anything V2 counts depth from 0.001 to 20 m, without a crop (``metric_depth/train.py``), on the table's split "val": its own list of
-pictures (``splits/hypersim/val.txt``) is as long.
+Depth Anything V2 counts depth from 0.001 to 20 m, without a crop (``metric_depth/train.py``). The table's split "val" is taken; its own list
+(``splits/hypersim/val.txt``) has 7,386 pictures: the protocol's line says how many there are here.
 """
 
 from __future__ import annotations
