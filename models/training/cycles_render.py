@@ -80,7 +80,8 @@ def add_mesh(bpy: Any, thing: Thing) -> Any:
 def make_material(bpy: Any, paint: Paint) -> Any:
     """A principled material in object coordinates of world scale."""
     material = bpy.data.materials.new("paint")
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on there always is one
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     shader = nodes["Principled BSDF"]
     shader.inputs["Roughness"].default_value, shader.inputs["Metallic"].default_value = (
@@ -116,7 +117,8 @@ def add_light(bpy: Any, scene: CyclesScene) -> None:
     """A physical sky with a sun out of doors; area lamps and a weak grey world indoors."""
     world = bpy.data.worlds.new("world")
     bpy.context.scene.world = world
-    world.use_nodes = True
+    if world.node_tree is None:  # from 5.0 on there always is one
+        world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
     background = nodes["Background"]
     background.inputs["Color"].default_value, background.inputs["Strength"].default_value = (
@@ -182,7 +184,8 @@ def build(bpy: Any, scene: CyclesScene) -> Any:
 def override_with_depth(bpy: Any, blender: Any) -> None:
     """Turns the scene into its own depth: every surface shines with Camera Data's View Z Depth, the world is black."""
     material = bpy.data.materials.new("depth")
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on there always is one
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
     depth, shine, out = (

@@ -67,7 +67,8 @@ def _flattened(nodes: Any, links: Any, thin: int | None) -> Any:
 def make_material(bpy: Any, coat: Coat, thin: int | None) -> Any:
     """A principled material; what is clear lets light straight through, as thin panes do."""
     material = bpy.data.materials.new("coat")
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on there always is one
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     shader = nodes["Principled BSDF"]
     shader.inputs["Roughness"].default_value, shader.inputs["Metallic"].default_value = coat.roughness, coat.metallic
@@ -129,7 +130,8 @@ def add_weather(bpy: Any, weather: Weather) -> None:
 
     world = bpy.data.worlds.new("world")
     bpy.context.scene.world = world
-    world.use_nodes = True
+    if world.node_tree is None:  # from 5.0 on there always is one
+        world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
     background = nodes["Background"]
     background.inputs["Color"].default_value, background.inputs["Strength"].default_value = (*weather.grey, 1), weather.level

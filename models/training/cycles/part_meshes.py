@@ -155,6 +155,8 @@ def _arched(doorway: Cut, crown: Cut) -> Body:
         parts.append(_grid(above, False, False))
         for low, high in ((-1.0, -wide), (wide, 1.0)):
             parts.append(_grid(np.array([[(low, -1.0, z), (high, -1.0, z)], [(low, 1.0, z), (high, 1.0, z)]]), False, False))
+    for low, high in ((-1.0, -wide), (wide, 1.0)):
+        parts.append(_grid(np.array([[(low, -1.0, -1.0), (high, -1.0, -1.0)], [(low, -1.0, 1.0), (high, -1.0, 1.0)]]), False, False))
     parts.append(_grid(np.array([[(x, y, -1.0) for x, y in outline], [(x, y, 1.0) for x, y in outline]]), False, False))
     for x in (-1.0, 1.0):
         parts.append(_grid(np.array([[(x, -1, -1), (x, 1, -1)], [(x, -1, 1), (x, 1, 1)]], np.float64), False, False))

@@ -87,7 +87,8 @@ def _colour(bpy: Any, nodes: Any, links: Any, name: str) -> Any:
 def make_material(bpy: Any, name: str) -> Any:
     """The shared material of a slot; glow is no light source of its own, lamps are."""
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on there always is one
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     shader, out = nodes["Principled BSDF"], nodes["Material Output"]
     colour = _colour(bpy, nodes, links, name)
