@@ -14,6 +14,8 @@ from .engine_options import EngineOptions, engine_options, open_engine
 if TYPE_CHECKING:
     from ..engines.engine import DepthEngine
     from ..engines.model_spec import InputPolicy
+    from .evaluation.candidates import Candidate
+    from .evaluation.run import Row
 
 _AUTO = "auto"
 
@@ -70,6 +72,7 @@ def command(
     from .evaluation.candidates import find_candidates
     from .evaluation.datasets.opening import open_dataset
     from .evaluation.evaluation import Order, evaluation
+    from .evaluation.interrupt import remembering_interrupts
     from .evaluation.samples import DatasetError
     from .evaluation.terminal import Watch, print_table, say_what_it_is
 
@@ -82,9 +85,14 @@ def command(
     candidates = find_candidates(models or ("depthbridge-mini",), wanted, opened)
     data = open_dataset(dataset, layout)
     order = Order(data, dataset, candidates, _words(options, size), fov_v, limit, force)
+
+    def seen(candidate: Candidate, row: Row) -> None:
+        watch.see(candidate, row)
+        check()
+
     watch = Watch(len(data.names()[:limit]) * len(candidates))
     try:
-        with watch.bar, evaluation(order, out, opened, watch.see) as (run, totals):
+        with remembering_interrupts() as check, watch.bar, evaluation(order, out, opened, seen) as (run, totals):
             watch.bar.stop()
             print_table(run, totals, dataset.resolve().name)
             say_what_it_is(run, totals)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 
 from depthbridge.cli.evaluation.candidates import Candidate, OneEngine, find_candidates
 from depthbridge.cli.evaluation.evaluation import Order, evaluation
+from depthbridge.cli.evaluation.interrupt import remembering_interrupts
 from depthbridge.cli.evaluation.pictures import ERROR_FACTOR, MOST, choose, error_colours, kept_per_model
 from depthbridge.cli.evaluation.results import gather
 from depthbridge.cli.evaluation.run import Row, Run, score_all
@@ -99,6 +101,37 @@ def test_a_file_that_somebody_changed_is_kept(graphs: tuple[str, str], tmp_path:
     with pytest.raises(OutputError, match=r"pictures\.csv"), evaluation(order(data, graphs[:1], tmp_path), tmp_path / "out", Opener(), lambda *_: None):
         pass
     assert (tmp_path / "out" / "pictures.csv").read_text() == "mine"
+
+
+def test_a_file_that_appears_meanwhile_is_kept(graphs: tuple[str, str], tmp_path: Path) -> None:
+    def meanwhile(of: Candidate, row: Row) -> None:
+        (tmp_path / "out" / "evaluation.json").write_text("mine")
+
+    with pytest.raises(OutputError, match=r"evaluation\.json"), evaluation(
+        order(MemorySet(samples(2)), graphs[:1], tmp_path), tmp_path / "out", Opener(), meanwhile
+    ):
+        pass
+    assert (tmp_path / "out" / "evaluation.json").read_text() == "mine"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "progress.jsonl"}
+
+
+class Finalized:
+    """Ctrl+C strikes while it is let go."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_that_python_drops_is_remembered() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with remembering_interrupts() as check:
+        check()
+        held = [Finalized()]
+        held.clear()  # not a word: an exception in a finalizer is ignored
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @dataclass
