@@ -12,12 +12,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from .onnxruntime_tools import import_tool
+from .stored_weights import FLOAT, HALF, stored_in_half, widen_stored
 
 if TYPE_CHECKING:
     import onnx
-
-FLOAT, HALF = 1, 10
-"""``TensorProto`` element types."""
 
 # Sums over many values, and functions that stretch small differences. (Statistics of a LayerNorm that was exported in parts are found here too.)
 _FLOAT_OPS = frozenset({
@@ -38,9 +36,11 @@ _FEW_OUTPUTS = 16
 
 
 def is_reduced(model: onnx.ModelProto) -> bool:
-    """Whether somebody reduced the precision of the graph already: float16, bfloat16 or quantised parts."""
+    """Whether somebody reduced the precision of the graph already: float16, bfloat16 or quantised parts. Weights that are only stored in
+    float16 do not count."""
     halves = {HALF, 16}
-    if any(weight.data_type in halves for weight in model.graph.initializer):
+    stored = stored_in_half(model.graph)
+    if any(weight.data_type in halves for weight in model.graph.initializer if weight.name not in stored):
         return True
     for node in model.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulNBits"):
@@ -52,7 +52,7 @@ def is_reduced(model: onnx.ModelProto) -> bool:
 
 
 def make_plain(model: onnx.ModelProto) -> None:
-    """Brings a graph into the form that the converter is safe with: constants as weights, weights no inputs, every node named."""
+    """Brings a graph into the form that the converter is safe with: constants as weights, weights no inputs and in float32, every node named."""
     from onnx import helper, numpy_helper
 
     graph = model.graph
@@ -67,6 +67,7 @@ def make_plain(model: onnx.ModelProto) -> None:
         tensor.CopyFrom(value.t if value.name == "value" else numpy_helper.from_array(_float_array(helper.get_attribute_value(value))))
         tensor.name = node.output[0]
     _replace(graph.node, kept)
+    widen_stored(graph)
     weights = {weight.name for weight in graph.initializer}
     _replace(graph.input, [info for info in graph.input if info.name not in weights])
     _see_through_identities(graph, weights)

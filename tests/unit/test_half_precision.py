@@ -19,6 +19,7 @@ from depthbridge.engines.errors import CancelledError, ModelError
 from depthbridge.engines.model_paths import SHIPPED_MODELS
 from depthbridge.engines.prepared.agreement import compare
 from depthbridge.engines.prepared.engine_cache import EngineCache
+from depthbridge.engines.prepared.half_graph import is_reduced
 from depthbridge.engines.prepared.half_precision import half_precision_file, save
 from depthbridge.engines.prepared.recording import check_pictures
 from depthbridge.engines.recognise import recognise
@@ -94,8 +95,9 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return half_precision_file(MINI, EngineCache(tmp_path_factory.mktemp("cache")))
 
 
-def test_the_shipped_model_is_half_as_large_and_agrees(mini: Path) -> None:
-    assert mini.stat().st_size < 0.6 * MINI.stat().st_size
+def test_the_shipped_model_takes_two_bytes_a_weight_and_agrees(mini: Path) -> None:
+    weights = sum(int(np.prod(weight.dims)) for weight in onnx.load(MINI).graph.initializer)
+    assert mini.stat().st_size < 2.4 * weights  # some stay float32
     onnx.checker.check_model(onnx.load(mini), full_check=True)  # the order of the nodes, too
     for height, width in ((280, 504), (504, 280), (518, 518), (14, 14)):
         image = picture(height, width)
@@ -142,6 +144,37 @@ def test_it_agrees_on_real_pictures(mini: Path) -> None:
     recognised = recognise(MINI)
     found = compare(OnnxRuntime(MINI, CPU), OnnxRuntime(mini, CPU), recognised, MINI, check_pictures())
     assert found.finite and len(found.by_picture) == 3 and 0 < found.median < 0.002 and found.worst < 0.002
+
+
+def stored_in_half(path: Path, also_read_as_it_is: bool = False) -> Path:
+    """The file with its first layer's weights in float16 behind a Cast."""
+    model = onnx.load(path)
+    weight = next(weight for weight in model.graph.initializer if weight.name == "conv0_w")
+    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), "stored"))
+    model.graph.node.insert(0, helper.make_node("Cast", ["stored"], ["conv0_w"], to=TensorProto.FLOAT))
+    if also_read_as_it_is:
+        model.graph.node.append(helper.make_node("Identity", ["stored"], ["stored_again"]))
+    onnx.save(model, path)
+    return path
+
+
+def test_weights_that_are_only_stored_in_half_are_no_reduced_graph(tmp_path: Path) -> None:
+    """The shipped model's are: otherwise it would be called converted already, and run in float32 for ever."""
+    body = Body()
+    body.add("Relu")
+    path = stored_in_half(body.save(tmp_path / "tiny.onnx"))
+    assert not is_reduced(onnx.load(path))
+    half = half_precision_file(path, None)
+    types = types_of(half)
+    first = next(node for node in onnx.load(half).graph.node if node.op_type == "Conv")
+    assert half != path and types[first.input[0]] == types[first.input[1]] == TensorProto.FLOAT16
+    close(path, half, picture())
+
+
+def test_weights_that_something_reads_in_float16_are(tmp_path: Path) -> None:
+    body = Body()
+    body.add("Relu")
+    assert is_reduced(onnx.load(stored_in_half(body.save(tmp_path / "tiny.onnx"), also_read_as_it_is=True)))
 
 
 @pytest.mark.parametrize("opset", [11, 13, 17, 18, 20])
