@@ -143,11 +143,12 @@ def _flat_quad(reach: tuple[float, float], y: float) -> Body:
     return _grid(np.array([[[low, y, low], [high, y, low]], [[low, y, high], [high, y, high]]]), False, False)
 
 
-def _arched(doorway: Cut, crown: Cut) -> Body:
-    """A box with a doorway along z: jambs, the wall above an arc, and the arc's own underside."""
-    wide, spring, rise = doorway.half[0], crown.centre[1], crown.half[1]
-    arc = [(x, y) for x, y in ((wide * math.cos(a), spring + rise * math.sin(a)) for a in np.linspace(math.pi, 0, 25))]
-    arc = [(x, min(y, 1.0)) for x, y in arc]
+def _doorway(doorway: Cut, crown: Cut | None = None) -> Body:
+    """A box with a doorway along z, round or flat at its top: jambs, the wall above, and the opening's own underside."""
+    wide, spring = doorway.half[0], doorway.centre[1] + doorway.half[1]
+    arc = [(-wide, spring), (wide, spring)]
+    if crown is not None:
+        arc = [(wide * math.cos(a), min(spring + crown.half[1] * math.sin(a), 1.0)) for a in np.linspace(math.pi, 0, 25)]
     outline = [(-wide, -1.0), *arc, (wide, -1.0)]
     parts = []
     for z in (-1.0, 1.0):
@@ -174,7 +175,9 @@ def _cut_body(shape: str, cuts: tuple[Cut, ...]) -> Body:
         rim = _turned([(1, 0), (r, 0)])
         return joined(_round(_arc(-math.pi / 2, 0, 12)), rim, _round(_arc(0, -math.pi / 2, 12, r, 0.0, h)))
     if shape == "box" and kinds == "box and cylinder" and cuts[1].axis == "z":
-        return _arched(*cuts)
+        return _doorway(*cuts)
+    if shape == "box" and kinds == "box" and cuts[0].centre[1] - cuts[0].half[1] <= -1 and cuts[0].half[2] >= 1:
+        return _doorway(*cuts)
     raise UnknownBody(f"no mesh for a {shape} cut by {kinds}")
 
 

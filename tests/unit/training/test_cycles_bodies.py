@@ -18,7 +18,7 @@ from depthbridge.models.training.places.description import Cut, Finish, Part
 from depthbridge.models.training.places.drawing import draw_place
 from depthbridge.models.training.places.rendering import pixel_rays
 from depthbridge.models.training.places.shapes import hit
-from depthbridge.models.training.places.stage import see, set_up
+from depthbridge.models.training.places.stage import OUTSIDE, SKY, see, set_up
 from depthbridge.models.training.scenes import Dice
 
 LOOK = Finish("plain", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -42,6 +42,7 @@ BODIES = {
     "vessel": Part("cylinder", (0, 0, 0), UNIT, LOOK, cuts=hollow(0.2, 0.3)),
     "bowl": Part("sphere", (0, 0, 0), UNIT, LOOK, cuts=BOWL),
     "doorway": Part("box", (0, 0, 0), UNIT, LOOK, cuts=arch_cuts(0.5, 0.6, (2.0, 2.0, 2.0))),
+    "passage": Part("box", (0, 0, 0), UNIT, LOOK, cuts=arch_cuts(0.5, 0.6, (2.0, 2.0, 2.0))[:1]),
 }
 
 
@@ -88,34 +89,40 @@ def test_a_cut_that_has_no_mesh_is_told() -> None:
         body_of(part)
 
 
-def place_mesh(seed: int) -> tuple[StageMesh, npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A place's mesh, and 60 of its camera's rays: exact depth, and origins and directions in Blender's frame."""
+def place_mesh(seed: int, wanted: tuple[int, ...] = (), count: int = 60) -> tuple[StageMesh, npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """A place's mesh; of some of its camera's rays the exact depth and what the mesh says. `wanted` takes only rays to those surfaces."""
     place = draw_place(seed)
     stage = set_up(place)
     rays = pixel_rays(place.camera, 0.5)[:, 0]
-    depth, _ = see(stage, rays, 0.5)
-    at = np.random.default_rng(seed).choice(depth.size, 60, replace=False)
+    depth, ids = see(stage, rays, 0.5)
+    at = np.flatnonzero(np.isin(ids, wanted)) if wanted else np.arange(depth.size)
+    at = np.random.default_rng(seed).choice(at, count, replace=False)
     directions = rays.reshape(3, -1)[:, at].astype(np.float64)[[0, 2, 1]]
     origins = np.repeat(np.array(place.camera.position, np.float64)[[0, 2, 1], None], at.size, axis=1)
-    return stage_mesh(stage), depth.ravel()[at], origins, directions
+    mesh = stage_mesh(stage)
+    return mesh, depth.ravel()[at], meet(mesh.points.astype(np.float64), mesh.triangles.astype(np.int64), origins, directions)
 
 
 @pytest.mark.parametrize("seed", range(8_500_000, 8_500_008))
 def test_the_mesh_of_a_place_is_the_place(seed: int) -> None:
-    mesh, exact, o, d = place_mesh(seed)
-    found = meet(mesh.points.astype(np.float64), mesh.triangles.astype(np.int64), o, d)
+    _, exact, found = place_mesh(seed)
     near = np.minimum(exact, found) < 1500  # farther ground is sky in training's pictures
     wrong = near & ~np.isclose(found, exact, rtol=0.01)
     assert near.sum() > 10 and wrong.sum() <= 2
 
 
-def test_the_places_tried_have_rooms_with_windows_and_open_ground() -> None:
-    places = [draw_place(seed) for seed in range(8_500_000, 8_500_008)]
-    assert any(p.enclosure.openings for p in places) and any(p.enclosure.high is None for p in places)
+@pytest.mark.parametrize(("seed", "beyond"), [(8_500_022, SKY), (8_500_022, OUTSIDE), (8_500_048, SKY), (8_500_048, OUTSIDE)])
+def test_windows_are_open_to_ground_and_sky(seed: int, beyond: int) -> None:
+    _, exact, found = place_mesh(seed, (beyond,), 30)
+    assert (np.isinf(exact) == (beyond == SKY)).all()
+    if beyond == SKY:
+        assert (found > 1500).mean() > 0.9  # far ground is sky in training's pictures
+    else:
+        assert np.isclose(found, exact, rtol=0.01).mean() > 0.9
 
 
 def test_surface_coordinates_are_metres_over_the_period() -> None:
-    mesh, *_ = place_mesh(8_500_003)
+    mesh = stage_mesh(set_up(draw_place(8_500_003)))
     corners, periods = mesh.points[mesh.triangles], np.array([f.period_m for f in mesh.finishes])[mesh.finish]
     edge = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     shown = np.linalg.norm(mesh.uv[:, 1] - mesh.uv[:, 0], axis=1) * periods
