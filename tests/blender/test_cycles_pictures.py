@@ -83,14 +83,14 @@ def test_cycles_measures_the_depth_that_training_is_told(seed: int, tmp_path: Pa
 
 
 def test_another_renderer_shows_the_same_place(tmp_path: Path) -> None:
-    """The pictures of both renderers have their outlines in the same spots, and are not the same picture."""
-    place = draw_place(8_500_003)
+    """Light and dark are in the same spots in both renderers' pictures, and they are not the same picture."""
+    place = draw_place(8_500_004)
     ours = render_place(place, 0.5).rgb
     studio = Studio(bpy, tmp_path)
     theirs = cycles_pictures.picture_of(studio, place)
     assert theirs is not None and theirs.rgb.shape == ours.shape
     first, second = (rgb.mean(2)[::2, ::2] for rgb in (ours, theirs.rgb))
-    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.4
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.7
     assert np.abs(first - second).mean() > 2
 
 
