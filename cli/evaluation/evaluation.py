@@ -116,14 +116,15 @@ def _keys(run: Run) -> Iterator[str]:
 
 
 def _head(order: Order) -> dict[str, Any]:
+    """What makes two runs different; flat and in words, for the sentence that says in what they differ."""
     return {
         "results": SCHEMA,
         "data set": str(order.folder.resolve()),
         "layout": order.dataset.layout,
         "protocol": order.dataset.protocol,
-        "models": {each.label: f"{each.sha256[:16]} aligned by {each.alignment}" for each in order.candidates},
+        "models": "; ".join(sorted(f"{each.label} ({each.sha256[:16]}, --align {each.alignment})" for each in order.candidates)),
         "field of view": order.fov_vertical_deg,
-        "options": dict(order.options),
+        **order.options,
         "depthbridge": __version__,
     }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,31 +15,71 @@ from .figures import FIGURES, KEYS
 from .run import Row, Run
 from .totals import Totals
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 _MAX_SAID = 20
 _NONE = "-"
+_PIPED_WIDTH, _ENOUGH = 200, 10_000
+_TITLES = [f"{figure.title} {'↓' if figure.less else '↑'}" for figure in FIGURES]
 NOT_ALIKE = "These models are aligned differently, so their errors say nothing about which is better; --align scale-shift takes all alike."
 
 
 def print_table(run: Run, totals: Mapping[str, Totals], data_set: str) -> None:
-    """Totals and medians of every model, side by side, on stdout; below them what they are of."""
-    from rich.console import Console
+    """Totals and medians of every model, side by side, on stdout; below them what they are of. Models are the columns where the terminal
+    is too narrow for one model a line; no figure is ever cut."""
+    from rich.console import Console, ConsoleDimensions
+
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+    console.print(f"{data_set}: {run.dataset.layout}. {run.dataset.protocol}", markup=False, soft_wrap=True)
+    table = _wide_table(run, totals)
+    if _width(console, table) > console.width:
+        table = _tall_table(run, totals)
+    console.size = ConsoleDimensions(max(console.width, _width(console, table)), console.height)
+    console.print(table)
+
+
+def _width(console: Console, table: Table) -> int:
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=_ENOUGH), table).maximum
+
+
+def _wide_table(run: Run, totals: Mapping[str, Totals]) -> Table:
+    """Two lines a model."""
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    console.print(f"{data_set}: {run.dataset.layout}. {run.dataset.protocol}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for title in ("model", "", "aligned"):
         table.add_column(title, no_wrap=True)
-    for figure in FIGURES:
-        table.add_column(f"{figure.title} {'↓' if figure.less else '↑'}", justify="right")
-    table.add_column("pictures", justify="right")
+    for title in _TITLES:
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("pictures", justify="right", no_wrap=True)
     for candidate in run.candidates:
         mine = totals[candidate.label]
         for word, cells in (("total", [mine.total(key) for key in KEYS]), ("median", [mine.median(key) for key in KEYS])):
             first = word == "total"
             head = (candidate.label if first else "", word, str(candidate.alignment) if first else "")
             table.add_row(*map(_plain, head), *map(figure_text, cells), f"{mine.pictures:,}" if first else "")
-    console.print(table)
+    return table
+
+
+def _tall_table(run: Run, totals: Mapping[str, Totals]) -> Table:
+    """Two columns a model, its name above the first."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for candidate in run.candidates:
+        table.add_column(_plain(candidate.label), justify="right", no_wrap=True)
+        table.add_column("median", justify="right", no_wrap=True)
+    mine = [totals[candidate.label] for candidate in run.candidates]
+    table.add_row("aligned", *(cell for candidate in run.candidates for cell in (str(candidate.alignment), "")))
+    for key, title in zip(KEYS, _TITLES, strict=True):
+        table.add_row(title, *(figure_text(value) for each in mine for value in (each.total(key), each.median(key))))
+    table.add_row("pictures", *(cell for each in mine for cell in (f"{each.pictures:,}", "")))
+    return table
 
 
 def say_what_it_is(run: Run, totals: Mapping[str, Totals]) -> None:
@@ -72,7 +113,7 @@ def _say_of_pictures(run: Run) -> None:
             notes[note] = notes.get(note, 0) + 1
     if empty:
         names = ", ".join(empty[:3]) + (", ..." if len(empty) > 3 else "")
-        _say(f"{len(empty):,} of {len(run.names):,} pictures have no pixel that counts and are in no figure of depth: {names}")
+        _say(f"without a pixel that counts, and so in no figure of depth: {len(empty):,} of {len(run.names):,} pictures: {names}")
     for note, count in list(notes.items())[:_MAX_SAID]:
         _say(f"{note} ({count:,} of {len(run.names):,} pictures)")
 

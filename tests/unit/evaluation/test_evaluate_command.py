@@ -136,6 +136,22 @@ def test_table_json_csv_and_page_say_the_same(folder: Path, graphs: dict[str, Pa
     assert "aligned differently" in done.stderr and "scale and shift per picture" in done.stderr
 
 
+@pytest.mark.parametrize("kinds", [("metric",), ("metric", "focal", "relative", "disparity")])
+def test_a_narrow_terminal_cuts_no_figure(
+    folder: Path, graphs: dict[str, Path], tmp_path: Path, here: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # 80 columns, and nothing but text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown, _ = here(folder, *(word for kind in kinds for word in ("--model", graphs[kind])), "--limit", 2, "--out", tmp_path / "out")
+    assert "…" not in shown
+    models = found(tmp_path / "out")["models"]
+    for key, title in (("abs_rel", "AbsRel ↓"), ("boundary_f1", "boundary F1 ↑"), ("sky_iou", "sky IoU ↑")):
+        (line,) = (line for line in shown.splitlines() if line.startswith(title))
+        values = [model[word][key] for model in models for word in ("total", "median")]
+        assert line.removeprefix(title).split() == ["-" if value is None else f"{value:.3f}" for value in values]
+    assert shown.count("median") == len(models) and all(model["label"] in shown for model in models)
+
+
 def test_each_kind_is_aligned_by_what_it_lacks(folder: Path, graphs: dict[str, Path], tmp_path: Path, here: Callable[..., Any]) -> None:
     words = [word for kind in ("metric", "focal", "relative", "disparity") for word in ("--model", graphs[kind])]
     here(folder, *words, "--out", tmp_path / "out")
@@ -245,7 +261,7 @@ def test_bad_pictures_are_listed_and_the_others_count(spoilt: Path, tmp_path: Pa
     (model,) = facts["models"]
     assert model["pictures"] == 2 and model["without_counted_pixel"] == ["0002"]
     assert [each["picture"] for each in model["failed"]] == ["0001"] and "0001" in model["failed"][0]["error"]
-    assert "1 of 4 pictures" in said and "no pixel that counts" in said and "0002" in said
+    assert "1 of 4 pictures" in said and "without a pixel that counts" in said and "0002" in said
     assert facts["pictures"][1]["results"]["depthbridge-mini"] == {"error": model["failed"][0]["error"]}
     good = [each["results"]["depthbridge-mini"]["abs_rel"] for each in facts["pictures"] if each["picture"] in ("0000", "0003")]
     assert model["total"]["abs_rel"] == pytest.approx(np.mean(good)) and facts["pictures"][2]["results"]["depthbridge-mini"]["abs_rel"] is None
@@ -302,9 +318,14 @@ def test_another_order_does_not_mix_with_the_first(folder: Path, graphs: dict[st
     out = tmp_path / "out"
     here(folder, "--model", graphs["metric"], "--out", out)
     before = (out / "evaluation.json").read_bytes()
-    for words in (("--model", graphs["focal"]), ("--model", graphs["metric"], "--align", "scale"), ("--model", graphs["metric"], "--size", 252)):
+    metric = ("--model", graphs["metric"])
+    for words, differing in (
+        (("--model", graphs["focal"]), "DA3METRIC-LARGE"),
+        ((*metric, "--align", "scale"), "--align scale"),
+        ((*metric, "--size", 252), "size None, now 252"),
+    ):
         _, said = here(folder, *words, "--out", out, code=2)
-        assert "another run" in said and "--force" in said
+        assert "another run" in said and "--force" in said and differing in said and "{" not in said
     assert (out / "evaluation.json").read_bytes() == before
     here(folder, "--model", graphs["focal"], "--out", out, "--force")
     assert found(out)["models"][0]["label"] == "DA3METRIC-LARGE"
