@@ -67,12 +67,17 @@ def choose(run: Run, totals: Mapping[str, Totals]) -> list[Shown]:
     several = len(run.candidates) > 1
     whys: dict[int, list[str]] = {}
     for word in ("worst", "best"):
-        ranked = [getattr(totals[candidate.label], word)() for candidate in run.candidates]
+        ranked = [_half(totals[candidate.label], word) for candidate in run.candidates]
         for turn in zip_longest(*ranked):
             for candidate, place in zip(run.candidates, turn, strict=True):
                 if place is not None:
                     whys.setdefault(place, []).append(f"among the {word}" + (f" of {candidate.label}" if several else ""))
     return [Shown(place, run.names[place], tuple(why)) for place, why in list(whys.items())[:MOST]]
+
+
+def _half(totals: Totals, word: str) -> list[int]:
+    """Of few pictures none is among the worst and the best at once."""
+    return totals.worst()[: (totals.pictures + 1) // 2] if word == "worst" else totals.best()[: totals.pictures // 2]
 
 
 def take_pictures(run: Run, chosen: Sequence[Shown], engines: OneEngine) -> None:

@@ -126,7 +126,7 @@ def _totals(run: Run, totals: Mapping[str, Totals]) -> str:
     alike = len({candidate.alignment for candidate in run.candidates}) == 1
     for figure in FIGURES:
         known = [total for each in totals.values() if (total := each.total(figure.key)) is not None]
-        if len(known) > 1 and alike:
+        if len(set(known)) > 1 and alike:
             best[figure.key] = min(known) if figure.less else max(known)
     rows = []
     for place, candidate in enumerate(run.candidates):

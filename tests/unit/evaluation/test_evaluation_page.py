@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,12 +81,31 @@ def test_a_phone_scrolls_only_down(browser: Browser, page: Path) -> None:
     assert browser.run("return document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.parametrize("width", [1280, 1201, 920])
+def test_numbers_of_scales_do_not_run_into_each_other(browser: Browser, page: Path, width: int) -> None:
+    browser.open(page, width=width)
+    spare = browser.run("return [...document.querySelectorAll('.ticks')].map((item) => item.clientWidth - [...item.children].reduce((sum, each) => sum + each.offsetWidth + 4, 0))")
+    assert len(spare) == (COUNT - 2) * 5 and min(spare) >= 0
+
+
+def test_of_few_pictures_none_is_worst_and_best_at_once(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    badges = browser.run("return [...document.querySelectorAll('.card')].map((card) => [...card.querySelectorAll('.badge')].map((each) => each.textContent))")
+    for label in ("near", "far"):
+        worst, best = (sum(f"among the {word} of {label}" in each for each in badges) for word in ("worst", "best"))
+        assert (worst, best) == (4, 3)  # of the seven that count
+        assert not any({f"among the worst of {label}", f"among the best of {label}"} <= set(each) for each in badges)
+
+
 def test_the_totals_need_no_script(page: Path) -> None:
     text = page.read_text()
     table = text[text.index('<div class="totals">') : text.index('<section id="plots">')]
     assert re.findall(r'<span class="name">(\w+)</span>', table) == ["near", "far"]
     marked = re.findall(r"<b>([\d.]+)</b>", table)
-    assert len(marked) >= 5  # of two models that are aligned alike the better is marked
+    near, far = (model["total"] for model in json.loads(page.with_name("evaluation.json").read_text())["models"])
+    differing = sum(near[key] != far[key] for key in near)
+    assert len(marked) == differing >= 5  # of two models that are aligned alike the better is marked, where one is better
+    assert any(near[key] == far[key] is not None for key in near)
 
 
 def test_the_table_sorts_and_filters(browser: Browser, page: Path) -> None:
