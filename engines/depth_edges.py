@@ -30,8 +30,8 @@ def boundary_f1(estimate: Floats, truth: Floats, valid: Mask | None = None) -> f
     """0..1: Bochkovskii et al., "Depth Pro" (ICLR 2025), section 4 (equations 3 and 4), over pairs of neighbours that are both ``valid``.
 
     A pair is an occluding contour where one depth exceeds the other by a factor t. Precision and recall of both signs and both
-    directions are averaged, then combined; the result is the mean over ten t from 1.05 to 1.25, weighted by t. NaN where the truth
-    has no contour at all.
+    directions are averaged, then combined; the result is the mean over ten t from 1.05 to 1.25, weighted by t. A t for which the truth has
+    no contour is left out (its authors' code counts it as 0). NaN where there is none for any.
     """
     seen = np.ones(truth.shape, np.bool_) if valid is None else valid
     pairs = [_pair_logs(estimate, truth, seen, axis) for axis in (0, 1)]

@@ -63,4 +63,4 @@ def _recognised(path: Path) -> type[LayoutReader]:
         if reader.recognises(path):
             return reader
     looked_for = "; ".join(f"{words} ({key})" for key, words in LAYOUTS.items())
-    raise DatasetError(f"{path} is no data set of a layout that is known. Looked for: {looked_for}.")
+    raise DatasetError(f"{path} is no data set of a layout that is known. Looked for: {looked_for}. Of a part of a data set, give the whole.")

@@ -63,7 +63,7 @@ class PlainFolder(LayoutReader):
         unit = "millimetres" if facts.depth_unit_m is None else f"{facts.depth_unit_m:g} m a step"
         along = "distance along the ray made planar" if facts.along_ray else "planar depth"
         counting = Counting(
-            split=f"all {len(pairs)} pictures" + (f" with depth ({without} have none)" if without else ""),
+            split=f"all {len(pairs)} pictures" + (f" with depth, {without} without left out" if without else ""),
             truth=f"{along}, metres (whole numbers: {unit})",
             above_m=facts.nearest_m,
             below_m=facts.farthest_m,

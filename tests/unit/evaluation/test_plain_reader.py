@@ -190,7 +190,7 @@ def test_pictures_without_depth_are_counted_and_doubles_are_told(tmp_path: Path)
     write_plain(tmp_path, steps())
     save_picture(tmp_path / "rgb/0002.jpg", HEIGHT, WIDTH)
     data = PlainFolder.open(tmp_path)
-    assert data.names() == ("0001",) and "(1 have none)" in data.protocol
+    assert data.names() == ("0001",) and "1 without left out" in data.protocol
     save_picture(tmp_path / "rgb/0001.png", HEIGHT, WIDTH)
     with pytest.raises(DatasetError, match=r"0001\.png is a second file for 0001"):
         PlainFolder.open(tmp_path)
