@@ -17,8 +17,9 @@ import numpy as np
 from ..cancel import CancelToken
 from ..runtimes.onnx_runtime import import_onnxruntime
 from ..runtimes.targets import Precision
-from .half_graph import FLOAT, NO_LARGER
+from .half_graph import NO_LARGER
 from .recording import Array
+from .stored_weights import FLOAT
 
 if TYPE_CHECKING:
     import onnx
