@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -20,6 +21,9 @@ atexit.register(shutil.rmtree, os.environ["BLENDER_USER_RESOURCES"], ignore_erro
 os.environ["DEPTHBRIDGE_CACHE"] = tempfile.mkdtemp(prefix="depthbridge-cache-")
 atexit.register(shutil.rmtree, os.environ["DEPTHBRIDGE_CACHE"], ignore_errors=True)
 os.environ["DEPTHBRIDGE_RUNTIME"] = "onnxruntime"
+# A shell's background jobs ignore Ctrl+C, and so would every program that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

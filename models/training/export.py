@@ -38,7 +38,7 @@ METADATA = {
     "depthbridge.model_id": "depthbridge-mini",
     "depthbridge.canonical_focal": "300",
     "depthbridge.licence": "CC0-1.0",
-    "depthbridge.trained_on": "procedural scenes of this project (models/training), no photographs",
+    "depthbridge.trained_on": "procedural scenes of this project (models/training), a few with free photographs on their walls",
 }
 
 
