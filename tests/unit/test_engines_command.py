@@ -18,6 +18,7 @@ from depthbridge.engines.model_paths import SHIPPED_MODELS
 from depthbridge.engines.model_spec import Family
 from depthbridge.engines.prepared.engine_cache import EngineCache, EngineKey
 from support import onnx_models as models
+from support.sample_pictures import pictures_in
 
 MINI = SHIPPED_MODELS / "depthbridge-mini.onnx"
 
@@ -103,18 +104,16 @@ def test_an_added_model_works_by_its_id(tmp_path: Path) -> None:
 
 
 def test_int8_tells_its_loss_for_each_runtime(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    for name in ("photo.jpg", "room.jpg"):
-        (tmp_path / "pictures" / name).write_bytes((SHIPPED_MODELS / "samples" / name).read_bytes())
+    pictures_in(tmp_path / "pictures")
     (tmp_path / "pictures" / "notes.txt").write_text("no picture")
     done = run("build", "depthbridge-mini", "--int8", tmp_path / "pictures", "--runtime", "onnxruntime", "--json", folder=tmp_path)
     assert done.returncode == 0, done
     told = json.loads(done.stdout)
     (name,) = told["int8"]
-    assert name == "onnxruntime" and list(told["int8"][name]["by_picture"]) == ["room.jpg"]
+    assert name == "onnxruntime" and list(told["int8"][name]["by_picture"]) == ["p1.png", "p4.png"]
     assert 0 < told["int8"][name]["loss"] < 0.2 and told["runs_on"].endswith("cpu int8")
     shown = run("build", "depthbridge-mini", "--int8", tmp_path / "pictures", "--runtime", "onnxruntime", folder=tmp_path)
-    assert "median deviation of INT8 in onnxruntime" in shown.stdout and "room.jpg" in shown.stdout
+    assert "median deviation of INT8 in onnxruntime" in shown.stdout and "p4.png" in shown.stdout
 
 
 @pytest.mark.parametrize(

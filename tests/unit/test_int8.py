@@ -24,21 +24,9 @@ from depthbridge.engines.runtimes.onnx_runtime import OnnxRuntime
 from depthbridge.engines.runtimes.openvino_runtime import OpenVinoRuntime
 from depthbridge.engines.runtimes.targets import Precision, RuntimeName, Target
 from support import onnx_models as models
+from support.sample_pictures import pictures_in
 
 MINI = SHIPPED_MODELS / "depthbridge-mini.onnx"
-SAMPLES = SHIPPED_MODELS / "samples"
-
-
-def pictures_in(folder: Path, count: int = 7) -> list[Path]:
-    """Parts of the two sample pictures, turned about: real content, each one different."""
-    folder.mkdir(exist_ok=True)
-    whole = [Image.open(SAMPLES / name).convert("RGB") for name in ("photo.jpg", "room.jpg")]
-    for number in range(count):
-        source = whole[number % 2]
-        left, top = number * source.width // 24, number * source.height // 24
-        part = source.crop((left, top, left + source.width * 2 // 3, top + source.height * 2 // 3))
-        (part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if number % 4 > 1 else part).save(folder / f"p{number}.png")
-    return sorted(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
