@@ -16,12 +16,12 @@ if "bpy" in sys.modules:  # continuous integration gives this file a process of 
     pytest.skip("torch and Blender each bring an LLVM, and in one process they crash: run this file by itself", allow_module_level=True)
 torch = pytest.importorskip("torch", reason="training takes the training extra (torch)")
 
-from depthbridge.models.training import augment, doubling, losses, train
-from depthbridge.models.training.checkpoint import Run, own_statistics, split_parameters
-from depthbridge.models.training.network import MiniDepth
-from depthbridge.models.training.orthogonal import orthogonalised
-from depthbridge.models.training.plan import Plan, Stage
-from depthbridge.models.training.shards import Source
+from depthbridge.models.training import augment, doubling, losses, train  # noqa: E402
+from depthbridge.models.training.checkpoint import Run, own_statistics, split_parameters  # noqa: E402
+from depthbridge.models.training.network import MiniDepth  # noqa: E402
+from depthbridge.models.training.orthogonal import orthogonalised  # noqa: E402
+from depthbridge.models.training.plan import Plan, Stage  # noqa: E402
+from depthbridge.models.training.shards import Source  # noqa: E402
 
 PLAN = Plan((Stage(0.5, 4, 4), Stage(1.0, 2, 2)), warm_up=2, save_every=2)
 
