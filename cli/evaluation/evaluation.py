@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...engines.atomic import atomic_folder_contents, make_folder, writing_to
-from ...engines.errors import CaptureError, ImageError, OutputError
-from ...engines.file_lock import exclusive
-from ...unity_bridge.captures.progress import Progress
+from ...engines.atomic import atomic_folder_contents
+from ...engines.errors import CaptureError, ImageError
+from ...unity_bridge.captures.output_folder import output_folder, refuse_inside, refuse_taken
 from .candidates import Candidate, OneEngine, Opener
 from .page.write import write_page
 from .pictures import choose, kept_per_model, take_pictures
@@ -22,7 +21,6 @@ from .run import OnRow, Run, key_of, refuse_without_camera, score_all
 from .samples import Dataset, DatasetError
 from .totals import Totals
 
-_LOCK = ".depthbridge-evaluate"
 _FILES = (JSON_FILE, CSV_FILE, PAGE_FILE)
 
 
@@ -48,11 +46,11 @@ def evaluation(order: Order, out: Path, open_engine: Opener, on_row: OnRow) -> I
     order goes on from there. Raises :class:`OutputError` when ``out`` lies in the data set, cannot be written, is in use, or holds another
     run's results and ``overwrite`` is False; :class:`DatasetError` when not one picture could be used; and what would come for every one.
     """
-    _refuse_inside(out, order.folder)
+    refuse_inside(out, order.folder, "data set")
     names = list(order.dataset.names()[: order.limit])
     if not names:
         raise DatasetError(f"{order.folder} ({order.dataset.layout}) holds no picture to evaluate; check the path.")
-    with _folder(order, out) as progress, OneEngine(open_engine) as engines:
+    with output_folder(out, "evaluate", _head(order), _FILES, overwrite=order.overwrite) as progress, OneEngine(open_engine) as engines:
         run = Run(order.dataset, names, order.candidates, progress, order.fov_vertical_deg)
         _refuse_cameraless(run)
         new = any(run.missing(candidate) for candidate in order.candidates)
@@ -65,34 +63,6 @@ def evaluation(order: Order, out: Path, open_engine: Opener, on_row: OnRow) -> I
         yield run, totals
 
 
-@contextmanager
-def _folder(order: Order, out: Path) -> Iterator[Progress]:
-    """``out``, this run's own while the block lasts; as it was when nothing was done."""
-    existed = out.exists()
-    make_folder(out)
-    try:
-        with ExitStack() as stack:
-            with writing_to(out):
-                ours = stack.enter_context(exclusive(out / _LOCK))
-            if not ours:
-                raise OutputError(f"Another depthbridge evaluate is at work in {out}; wait for it, or choose another folder.")
-            progress = stack.enter_context(Progress.open(out, _head(order), fresh=order.overwrite))
-            try:
-                if not order.overwrite:
-                    for name in _FILES:
-                        _refuse_taken(out / name, progress)
-                yield progress
-            except BaseException:
-                if not len(progress):
-                    progress.remove()
-                raise
-    except BaseException:
-        if not existed:
-            with suppress(OSError):
-                out.rmdir()
-        raise
-
-
 def _write(run: Run, totals: Mapping[str, Totals], engines: OneEngine, order: Order, out: Path) -> None:
     chosen = choose(run, totals)
     take_pictures(run, chosen, engines)
@@ -102,8 +72,7 @@ def _write(run: Run, totals: Mapping[str, Totals], engines: OneEngine, order: Or
         write_csv(staging / CSV_FILE, run)
         write_page(staging / PAGE_FILE, run, totals, chosen, name)
         if not order.overwrite:
-            for file in _FILES:
-                _refuse_taken(out / file, run.progress)
+            refuse_taken((out / file for file in _FILES), run.progress)
         run.progress.note_written([staging / file for file in _FILES], _keys(run))
 
 
@@ -143,18 +112,3 @@ def _refuse_nothing(run: Run, folder: Path) -> None:
         if len(failed) == len(run.names):
             reason = run.failed[(candidate.label, failed[0])]
             raise DatasetError(f"Not one of the {len(failed)} pictures of {folder} could be used; {failed[0]}: {reason}")
-
-
-def _refuse_taken(path: Path, progress: Progress) -> None:
-    if path.exists() and not progress.wrote(path):
-        raise OutputError(
-            f"Cannot write {path}: it exists already, and this run did not write it as it is now; choose another folder or add --force."
-        )
-
-
-def _refuse_inside(out: Path, folder: Path) -> None:
-    """A data set is never written into, whatever links or letter case its name is given by."""
-    place = out.resolve()
-    for parent in (place, *place.parents):
-        if parent.exists() and folder.is_dir() and parent.samefile(folder):
-            raise OutputError(f"The output folder {out} lies in the data set {folder}, which stays as it is; give another.")

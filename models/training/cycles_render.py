@@ -19,8 +19,9 @@ import numpy as np
 
 from .cycles import frozen
 from .cycles.building import build_place
-from .cycles.description import CyclesPlace, place_hash
+from .cycles.description import CyclesPlace
 from .cycles.drawing import draw_place
+from .cycles.rendered import read_picture
 from .cycles.silence import quiet
 from .cycles_scenes import (
     CYCLES_LIST,
@@ -32,10 +33,10 @@ from .cycles_scenes import (
     Paint,
     Thing,
     draw_scene,
-    read_picture,
-    scene_hash,
 )
-from .dataset import FrozenScene, fingerprint, read_frozen, worth_seeing, write_frozen
+from .dataset import worth_seeing
+from .frozen_lists import FrozenScene, freeze, read_frozen, write_frozen
+from .shading import Picture
 
 _SAMPLES = 24
 
@@ -236,32 +237,27 @@ def render_place(place: CyclesPlace, cache: Path, colour: bool = True) -> None:
         render_built(bpy, build_place(bpy, place), place.seed, cache, colour)
 
 
-def freeze(cache: Path) -> list[FrozenScene]:
-    """The first thirty seeds that are worth seeing; renders depth only."""
-    found: list[FrozenScene] = []
-    seed = FIRST_SEED
-    while len(found) < SCENE_COUNT:
-        scene = draw_scene(seed)
+def freeze_scenes(cache: Path) -> list[FrozenScene]:
+    """The first of the old thirty that are worth seeing; renders depth only."""
+
+    def take(scene: CyclesScene) -> Picture:
         render_scene(scene, cache, colour=False)
-        picture = read_picture(scene, cache)
-        if worth_seeing(picture):
-            found.append(FrozenScene(seed, scene_hash(scene), fingerprint(picture.depth_m)))
-        seed += 1
-    return found
+        return read_picture(scene.seed, scene.focal_px, cache)
+
+    return freeze(FIRST_SEED, SCENE_COUNT, draw_scene, take, worth_seeing)
 
 
 def freeze_places(cache: Path) -> list[FrozenScene]:
-    """The first sixty furnished places that are worth seeing; renders depth only."""
-    found: list[FrozenScene] = []
-    seed = frozen.FIRST_SEED
-    while len(found) < frozen.PLACE_COUNT:
-        place = draw_place(seed)
+    """The first furnished places that are worth seeing; renders depth only."""
+
+    def take(place: CyclesPlace) -> Picture:
         render_place(place, cache, colour=False)
-        picture = frozen.read_picture(place, cache)
-        if worth_seeing(picture) and frozen.sound(picture):
-            found.append(FrozenScene(seed, place_hash(place), fingerprint(picture.depth_m)))
-        seed += 1
-    return found
+        return read_picture(place.seed, place.focal_px, cache)
+
+    def wanted(picture: Picture) -> bool:
+        return worth_seeing(picture) and frozen.sound(picture)
+
+    return freeze(frozen.FIRST_SEED, frozen.PLACE_COUNT, draw_place, take, wanted)
 
 
 def main() -> None:
@@ -277,7 +273,7 @@ def main() -> None:
         if arguments.list is None:
             parser.error("freeze writes one list: name it with --list")
         if arguments.list == "scenes":
-            write_frozen(freeze(arguments.cache), CYCLES_LIST)
+            write_frozen(freeze_scenes(arguments.cache), CYCLES_LIST)
         else:
             write_frozen(freeze_places(arguments.cache), frozen.CYCLES_PLACES_LIST)
         return

@@ -8,17 +8,13 @@ Nothing here is seen in training. This module only describes the scenes and read
 from __future__ import annotations
 
 import colorsys
-import hashlib
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from .dataset import FROZEN_FOLDER, FrozenSceneChanged, fingerprint, read_frozen, same_fingerprint
+from .cycles.rendered import read_whole_picture
+from .frozen_lists import FROZEN_FOLDER, frozen_pictures, read_frozen
 from .scenes import Dice, Vector, rounded
 from .shading import Picture
 
@@ -74,13 +70,6 @@ class CyclesScene:
     @property
     def focal_px(self) -> float:
         return HEIGHT / 2 / math.tan(math.radians(self.fov_vertical_deg) / 2)
-
-
-def scene_hash(scene: CyclesScene) -> str:
-    """SHA-256 of the scene's exact JSON."""
-    return hashlib.sha256(
-        json.dumps(asdict(scene), sort_keys=True, separators=(",", ":")).encode()
-    ).hexdigest()
 
 
 def draw_paint(dice: Dice) -> Paint:
@@ -257,29 +246,6 @@ def draw_scene(seed: int) -> CyclesScene:
                        dice.pick(("AgX", "Standard", "Filmic")), dice.uniform(-0.5, 0.5))  # fmt: skip
 
 
-def read_picture(scene: CyclesScene, cache: Path) -> Picture:
-    """A rendered scene from the cache; colour is black where only depth was rendered."""
-    depth = np.load(cache / f"{scene.seed}.npy")
-    path = cache / f"{scene.seed}.png"
-    rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    if path.exists():
-        rgb = np.asarray(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
-    return Picture(rgb, depth, depth <= 0, scene.focal_px)
-
-
-def frozen_pictures(cache: Path) -> Iterator[tuple[CyclesScene, Picture]]:
-    """The rendered frozen scenes; raises `FrozenSceneChanged`, or FileNotFoundError telling how to render them."""
-    for entry in read_frozen(CYCLES_LIST):
-        scene = draw_scene(entry.seed)
-        if scene_hash(scene) != entry.sha256:
-            raise FrozenSceneChanged(
-                f"Cycles scene {entry.seed}: its description has changed since it was frozen"
-            )
-        if not (cache / f"{entry.seed}.png").exists():
-            raise FileNotFoundError(
-                f"no picture of Cycles scene {entry.seed} in {cache}: run cycles_render render --cache"
-            )
-        picture = read_picture(scene, cache)
-        if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
-            raise FrozenSceneChanged(f"Cycles scene {entry.seed}: its depth has changed since it was frozen")
-        yield scene, picture
+def frozen_scenes(cache: Path) -> Iterator[tuple[CyclesScene, Picture]]:
+    """The frozen scenes with their rendered pictures; see `frozen_lists.frozen_pictures`. FileNotFoundError tells how to render one."""
+    return frozen_pictures(read_frozen(CYCLES_LIST), draw_scene, lambda scene: read_whole_picture(scene.seed, scene.focal_px, cache))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training pictures on disk, and the frozen list of evaluation scenes.
+"""Training pictures on disk, and the frozen evaluation scenes of our own generators.
 
     python -m depthbridge.models.training.dataset pictures --generator mix --first-seed 0 --count 5000 --out DIR
     python -m depthbridge.models.training.dataset freeze --generator places
@@ -12,10 +12,8 @@ evaluation seeds start at `EVALUATION_SEEDS` (layouts) and `PLACE_SEEDS` (places
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,16 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines.recognise import CANONICAL_FOCAL_PX
+from .frozen_lists import FROZEN_FOLDER, FrozenScene, freeze, frozen_pictures, write_frozen
 from .layouts import draw_scene
-from .places.description import Place, place_hash
+from .places.description import Place
 from .places.drawing import draw_place
 from .places.looks import photographs_at_hand
 from .places.rendering import render_place
-from .scenes import FloatArray, Scene, scene_hash
+from .scenes import Scene
 from .shading import Picture, render
 
 EVALUATION_SEEDS = 10_000_000
-FROZEN_FOLDER = Path(__file__).parent / "frozen"
 GENERATOR_LIST = FROZEN_FOLDER / "generator_scenes.json"
 PLACE_SEEDS = 30_000_000
 PLACES_LIST = FROZEN_FOLDER / "places_scenes.json"
@@ -45,39 +43,9 @@ TRAINING_DEPTH_SPREAD = 1.25
 """Training also sees flatter scenes, but not bare walls."""
 
 SHARD_SIZE = 250
-_GRID = (6, 8)
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]
 Generator = Literal["layouts", "places", "mix"]
 GENERATORS: tuple[Generator, ...] = ("layouts", "places", "mix")
-
-
-@dataclass(frozen=True)
-class FrozenScene:
-    """A committed evaluation scene: its seed, the hash of its description, and a coarse look at its depth."""
-
-    seed: int
-    sha256: str
-    fingerprint: tuple[float, ...]
-
-
-class FrozenSceneChanged(Exception):
-    """An evaluation scene no longer matches what was frozen before training."""
-
-
-def fingerprint(depth_m: FloatArray) -> tuple[float, ...]:
-    """48 median depths over a 6x8 grid, metres to 4 significant digits, 0 where a cell is mostly sky.
-
-    Compared with a tolerance: raw float bytes differ between processors and NumPy versions.
-    """
-    rows, columns = (np.array_split(np.arange(n), k) for n, k in zip(depth_m.shape, _GRID, strict=True))
-    cells = (float(np.median(depth_m[r[0] : r[-1] + 1, c[0] : c[-1] + 1])) for r in rows for c in columns)
-    return tuple(float(f"{cell:.4g}") for cell in cells)
-
-
-def same_fingerprint(a: tuple[float, ...], b: tuple[float, ...], tolerance: float = 0.02) -> bool:
-    """Whether two fingerprints agree within a relative tolerance in all but two cells (edges may fall either way)."""
-    first, second = np.array(a), np.array(b)
-    return bool((np.abs(first - second) > tolerance * np.maximum(first, second)).sum() <= 2)
 
 
 def worth_seeing(picture: Picture, spread: float = DEPTH_SPREAD) -> bool:
@@ -97,72 +65,24 @@ def has_cues(rgb: npt.NDArray[np.uint8], share: float = 0.2) -> bool:
     return bool((edges > 10).mean() > share)
 
 
-def freeze_places(count: int = FROZEN_COUNT) -> list[FrozenScene]:
-    """The first `count` places, without photographs, that are worth seeing."""
-    frozen: list[FrozenScene] = []
-    seed = PLACE_SEEDS
-    while len(frozen) < count:
-        place = draw_place(seed)
-        picture = render_place(place)
-        if worth_seeing(picture) and has_cues(picture.rgb):
-            frozen.append(FrozenScene(seed, place_hash(place), fingerprint(picture.depth_m)))
-        seed += 1
-    return frozen
+def freeze_layouts() -> list[FrozenScene]:
+    """The first scenes of the simpler generator that are worth seeing."""
+    return freeze(EVALUATION_SEEDS, FROZEN_COUNT, draw_scene, render, worth_seeing)
 
 
-def frozen_places(frozen: list[FrozenScene]) -> Iterator[tuple[Place, Picture]]:
-    """Renders frozen places one by one; raises `FrozenSceneChanged` on the first that is not what was frozen."""
-    for entry in frozen:
-        place = draw_place(entry.seed)
-        if place_hash(place) != entry.sha256:
-            raise FrozenSceneChanged(f"place {entry.seed}: its description has changed since it was frozen")
-        picture = render_place(place)
-        if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
-            raise FrozenSceneChanged(f"place {entry.seed}: its depth has changed since it was frozen")
-        yield place, picture
+def freeze_places() -> list[FrozenScene]:
+    """The first places, without photographs, that are worth seeing."""
+    return freeze(PLACE_SEEDS, FROZEN_COUNT, draw_place, render_place, lambda picture: worth_seeing(picture) and has_cues(picture.rgb))
 
 
-def freeze(count: int = FROZEN_COUNT) -> list[FrozenScene]:
-    """The first `count` evaluation seeds that are worth seeing."""
-    frozen: list[FrozenScene] = []
-    seed = EVALUATION_SEEDS
-    while len(frozen) < count:
-        scene = draw_scene(seed)
-        picture = render(scene)
-        if worth_seeing(picture):
-            frozen.append(FrozenScene(seed, scene_hash(scene), fingerprint(picture.depth_m)))
-        seed += 1
-    return frozen
+def frozen_layouts(frozen: Iterable[FrozenScene]) -> Iterator[tuple[Scene, Picture]]:
+    """Frozen scenes of the simpler generator, rendered on the spot; see `frozen_lists.frozen_pictures`."""
+    return frozen_pictures(frozen, draw_scene, render)
 
 
-def write_frozen(frozen: list[FrozenScene], path: Path) -> None:
-    rows = [
-        json.dumps({"seed": f.seed, "sha256": f.sha256, "fingerprint": list(f.fingerprint)}) for f in frozen
-    ]
-    path.write_text("[\n" + ",\n".join(rows) + "\n]\n")
-
-
-def read_frozen(path: Path = GENERATOR_LIST) -> list[FrozenScene]:
-    rows = json.loads(path.read_text())
-    return [
-        FrozenScene(int(r["seed"]), str(r["sha256"]), tuple(float(v) for v in r["fingerprint"])) for r in rows
-    ]
-
-
-def frozen_pictures(frozen: list[FrozenScene]) -> Iterator[tuple[Scene, Picture]]:
-    """Renders frozen scenes one by one; raises `FrozenSceneChanged` on the first that is not what was frozen."""
-    for entry in frozen:
-        scene = draw_scene(entry.seed)
-        if scene_hash(scene) != entry.sha256:
-            raise FrozenSceneChanged(
-                f"generator scene {entry.seed}: its description has changed since it was frozen"
-            )
-        picture = render(scene)
-        if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
-            raise FrozenSceneChanged(
-                f"generator scene {entry.seed}: its depth has changed since it was frozen"
-            )
-        yield scene, picture
+def frozen_places(frozen: Iterable[FrozenScene]) -> Iterator[tuple[Place, Picture]]:
+    """Frozen places, rendered on the spot; see `frozen_lists.frozen_pictures`."""
+    return frozen_pictures(frozen, draw_place, render_place)
 
 
 def training_pair(picture: Picture) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]:
@@ -227,7 +147,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     if arguments.command == "freeze":
         places = arguments.generator == "places"
-        write_frozen(freeze_places() if places else freeze(), PLACES_LIST if places else GENERATOR_LIST)
+        write_frozen(freeze_places() if places else freeze_layouts(), PLACES_LIST if places else GENERATOR_LIST)
         return
     if arguments.first_seed + arguments.count > EVALUATION_SEEDS:
         parser.error(f"seeds from {EVALUATION_SEEDS} on are kept for evaluation")

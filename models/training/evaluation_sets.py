@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import cycles_scenes, dataset, priors
 from .cycles import frozen as cycles_frozen
+from .frozen_lists import read_frozen
 from .shading import Picture
 
 EYE_HEIGHT_M = (1.1, 1.9)
@@ -35,24 +36,24 @@ def cue_of(group: str, height_m: float) -> str:
 
 def generator_samples(count: int | None = None, frozen: Path = dataset.GENERATOR_LIST) -> Iterable[Sample]:
     """Frozen generator scenes (the first `count` of a list), rendered on the spot."""
-    for scene, picture in dataset.frozen_pictures(dataset.read_frozen(frozen)[:count]):
+    for scene, picture in dataset.frozen_layouts(read_frozen(frozen)[:count]):
         yield Sample(scene.layout, cue_of(scene.layout, scene.camera.position[1]), picture)
 
 
 def place_samples(count: int | None = None) -> Iterable[Sample]:
     """The harder frozen generator scenes: furnished places of true size."""
     cues = {"standing": "eye height", "sitting": "eye height", "tabletop": "tabletop"}
-    for place, picture in dataset.frozen_places(dataset.read_frozen(dataset.PLACES_LIST)[:count]):
+    for place, picture in dataset.frozen_places(read_frozen(dataset.PLACES_LIST)[:count]):
         yield Sample(place.layout, cues.get(place.viewpoint, "other"), picture, priors.MIX_PRIOR)
 
 
 def cycles_samples(cache: Path) -> Iterable[Sample]:
     """Frozen Cycles scenes, from their pictures in `cache`."""
-    for scene, picture in cycles_scenes.frozen_pictures(cache):
+    for scene, picture in cycles_scenes.frozen_scenes(cache):
         yield Sample(scene.setting, cue_of(scene.setting, scene.eye[2]), picture)
 
 
 def cycles_place_samples(cache: Path) -> Iterable[Sample]:
     """The harder frozen Cycles scenes, furnished places of true size, from their pictures in `cache`."""
-    for place, picture in cycles_frozen.frozen_pictures(cache):
+    for place, picture in cycles_frozen.frozen_places(cache):
         yield Sample(place.setting, place.viewpoint, picture, priors.MIX_PRIOR)

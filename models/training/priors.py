@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import FROZEN_FOLDER
+from .frozen_lists import FROZEN_FOLDER
 from .scenes import FloatArray
 
 LAYOUTS_PRIOR = FROZEN_FOLDER / "row_prior.json"

@@ -9,11 +9,9 @@ World frame: x right, y up, z forward at yaw 0, metres; the floor is y = 0. Angl
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -174,13 +172,3 @@ class Scene:
     lights: tuple[Light, ...]
     ambient: float
     film: Film
-
-
-def scene_json(scene: Scene) -> str:
-    """The one exact text of a scene: sorted keys, no spaces."""
-    return json.dumps(asdict(scene), sort_keys=True, separators=(",", ":"))
-
-
-def scene_hash(scene: Scene) -> str:
-    """SHA-256 of `scene_json`, hexadecimal."""
-    return hashlib.sha256(scene_json(scene).encode()).hexdigest()

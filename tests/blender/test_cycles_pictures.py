@@ -10,11 +10,12 @@ import bpy
 import numpy as np
 import pytest
 
-from depthbridge.models.training import cycles_pictures, cycles_render, dataset
+from depthbridge.models.training import cycles_pictures, cycles_render, dataset, frozen_lists
 from depthbridge.models.training.cycles import frozen
 from depthbridge.models.training.cycles.coats import mirror
 from depthbridge.models.training.cycles.description import Coat, CyclesPlace, Weather, piece
 from depthbridge.models.training.cycles.drawing import draw_place as draw_cycles_place
+from depthbridge.models.training.cycles.rendered import read_picture
 from depthbridge.models.training.cycles.silence import quiet
 from depthbridge.models.training.cycles.studio import Manner, Studio
 from depthbridge.models.training.places.drawing import draw_place
@@ -22,7 +23,7 @@ from depthbridge.models.training.places.rendering import pixel_rays, render_plac
 from depthbridge.models.training.places.stage import SKY, see, set_up
 from depthbridge.models.training.shards import Pictures, Source
 
-LIST = dataset.read_frozen(frozen.CYCLES_PLACES_LIST)
+LIST = frozen_lists.read_frozen(frozen.CYCLES_PLACES_LIST)
 QUICK = Manner(samples=4, denoised=True, bounces=0, reach_m=1.5, lamps=1.0, seed=1)
 
 
@@ -31,16 +32,16 @@ def test_a_frozen_place_has_its_frozen_depth(at: int, tmp_path: Path) -> None:
     entry = LIST[at]
     place = draw_cycles_place(entry.seed)
     cycles_render.render_place(place, tmp_path, colour=False)
-    picture = frozen.read_picture(place, tmp_path)
-    assert dataset.same_fingerprint(dataset.fingerprint(picture.depth_m), entry.fingerprint)
+    picture = read_picture(place.seed, place.focal_px, tmp_path)
+    assert frozen_lists.same_fingerprint(frozen_lists.fingerprint(picture.depth_m), entry.fingerprint)
     assert dataset.worth_seeing(picture) and frozen.sound(picture) and picture.rgb.max() == 0
 
 
 def test_the_old_scenes_have_theirs(tmp_path: Path) -> None:
-    entry = dataset.read_frozen(cycles_render.CYCLES_LIST)[2]
+    entry = frozen_lists.read_frozen(cycles_render.CYCLES_LIST)[2]
     scene = cycles_render.draw_scene(entry.seed)
     cycles_render.render_scene(scene, tmp_path, colour=False)
-    assert dataset.same_fingerprint(dataset.fingerprint(cycles_render.read_picture(scene, tmp_path).depth_m), entry.fingerprint)
+    assert frozen_lists.same_fingerprint(frozen_lists.fingerprint(read_picture(scene.seed, scene.focal_px, tmp_path).depth_m), entry.fingerprint)
 
 
 def test_glass_and_mirrors_have_the_depth_of_their_surface(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_glass_and_mirrors_have_the_depth_of_their_surface(tmp_path: Path) -> No
     weather = Weather((1.0, 1.0, 1.0), 1.0, 0.0, 0.0, 0.0)
     place = CyclesPlace(1, "hall", "other", (0.0, 0.0, 1.5), (0.0, 4.0, 1.5), 40.0, pieces, (), weather, "Standard", 0.0, 8, False)
     cycles_render.render_place(place, tmp_path)
-    picture = frozen.read_picture(place, tmp_path)
+    picture = read_picture(place.seed, place.focal_px, tmp_path)
     left, right = picture.depth_m[100:180, 100:200], picture.depth_m[100:180, 320:400]
     assert np.allclose(left, 1.99, atol=1e-3) and np.allclose(right, 2.99, atol=1e-3)
     r, g, _ = picture.rgb[100:180, 100:200].reshape(-1, 3).mean(0)

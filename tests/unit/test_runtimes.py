@@ -155,6 +155,7 @@ def test_many_sizes_do_not_pile_up_buffers(tmp_path: Path) -> None:
 
 @RUNTIMES
 def test_opening_and_closing_gives_the_memory_back(target: Target) -> None:
+    """The least of the last ten of twenty openings: allocators keep some tens of MB for a while and give them back, a leak only grows."""
     program = (
         "import sys, gc, numpy as np, psutil\n"
         "from depthbridge.engines.engine import DepthEngine\n"
@@ -163,12 +164,14 @@ def test_opening_and_closing_gives_the_memory_back(target: Target) -> None:
         "    with DepthEngine.open(device='cpu', runtime=sys.argv[1]) as engine: engine.estimate(picture)\n"
         "    gc.collect()\n"
         "for _ in range(3): once()\n"
-        "before = psutil.Process().memory_info().rss\n"
-        "for _ in range(20): once()\n"
-        "print((psutil.Process().memory_info().rss - before) / 2**20)\n"
+        "before, sizes = psutil.Process().memory_info().rss, []\n"
+        "for _ in range(20):\n"
+        "    once()\n"
+        "    sizes.append(psutil.Process().memory_info().rss)\n"
+        "print((min(sizes[10:]) - before) / 2**20)\n"
     )
     grown = float(in_a_process(program, str(target.runtime)))
-    assert grown < 50, f"{grown:.0f} MB more after twenty openings"
+    assert grown < 50, f"{grown:.0f} MB more after ten openings and more"
 
 
 def in_a_process(program: str, *arguments: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,21 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ...engines.atomic import atomic_folder_contents, make_folder, writing_to
+from ...engines.atomic import atomic_folder_contents
 from ...engines.depth_map import DepthKind
-from ...engines.errors import CameraError, CaptureError, ImageError, OutputError
+from ...engines.errors import CameraError, CaptureError, ImageError
 from ...engines.estimator import Estimator
-from ...engines.file_lock import exclusive
 from ..errors import NoMetricDepthError
 from .capture import ANNOTATIONS
 from .layouts import open_capture
 from .measured import FrameOutcome, measure
+from .output_folder import output_folder, refuse_inside, refuse_taken
 from .outputs import ACCURACY_CSV, ACCURACY_JSON, ANNOTATIONS_COCO, Totals, totals_of, write_outputs
 from .previews import PreviewStore
-from .progress import Progress
 from .reader import CaptureFrame, CaptureReader, Layout, LoadedFrame
 from .reporting import PICTURES, REPORT, write_run_report
 from .run import Run, describe_model_file
 
-_LOCK = ".depthbridge-annotate"
 _MAX_NOTES = 20
 # Read while the one before is estimated; more would only be held longer.
 _AHEAD = 2
@@ -112,32 +109,13 @@ def annotate_capture(
     """
     reader = open_capture(capture) if isinstance(capture, (str, Path)) else capture
     out = Path(out_folder)
-    _refuse_inside(out, reader.folder)
+    refuse_inside(out, reader.folder, "capture")
     frames = reader.frames[:limit]
     _refuse_disparity(reader, frames, estimator)
-    existed = out.exists()
-    make_folder(out)
-    try:
-        with ExitStack() as stack:
-            with writing_to(out):
-                ours = stack.enter_context(exclusive(out / _LOCK))
-            if not ours:
-                raise OutputError(f"Another depthbridge annotate is at work in {out}; wait for it, or choose another folder.")
-            progress = stack.enter_context(Progress.open(out, _head(reader, estimator, model_file), fresh=overwrite))
-            try:
-                if not overwrite:
-                    _refuse_taken(out, progress, reader, report)
-                run = Run(reader, frames, [reader.fingerprint(frame) for frame in frames], progress)
-                return _go(run, out, estimator, overwrite=overwrite, report=report, on_frame=on_frame)
-            except BaseException:
-                if not len(progress):
-                    progress.remove()
-                raise
-    except BaseException:
-        if not existed:
-            with suppress(OSError):
-                out.rmdir()
-        raise
+    head = _head(reader, estimator, model_file)
+    with output_folder(out, "annotate", head, _files(reader, report), overwrite=overwrite) as progress:
+        run = Run(reader, frames, [reader.fingerprint(frame) for frame in frames], progress)
+        return _go(run, out, estimator, overwrite=overwrite, report=report, on_frame=on_frame)
 
 
 def _go(
@@ -226,8 +204,7 @@ def _write(run: Run, out: Path, overwrite: bool, *, everything_done: bool) -> To
         totals = write_outputs(run, staging)
         files = [path for path in staging.iterdir() if path.is_file()]
         if not overwrite:
-            for path in files:
-                _refuse_file(out / path.name, run.progress)
+            refuse_taken((out / path.name for path in files), run.progress)
         run.progress.note_written(files, run.keys)
     return totals
 
@@ -254,25 +231,7 @@ def _refuse_disparity(reader: CaptureReader, frames: Sequence[CaptureFrame], est
         )
 
 
-def _refuse_taken(out: Path, progress: Progress, reader: CaptureReader, report: bool) -> None:
-    """Before any work is done for files that have no place to go."""
+def _files(reader: CaptureReader, report: bool) -> list[str]:
     names = [ANNOTATIONS, ACCURACY_JSON, ACCURACY_CSV]
     names += [ANNOTATIONS_COCO] if reader.layout is Layout.COCO else []
-    names += [REPORT] if report else []
-    for name in names:
-        _refuse_file(out / name, progress)
-
-
-def _refuse_file(path: Path, progress: Progress) -> None:
-    if path.exists() and not progress.wrote(path):
-        raise OutputError(
-            f"Cannot write {path}: it exists already, and this run did not write it as it is now; choose another folder or add --force."
-        )
-
-
-def _refuse_inside(out_folder: Path, capture_folder: Path) -> None:
-    """A capture is never written into, whatever links or letter case its name is given by."""
-    out = out_folder.resolve()
-    for folder in (out, *out.parents):
-        if folder.exists() and folder.samefile(capture_folder):
-            raise OutputError(f"The output folder {out_folder} lies in the capture {capture_folder}, which stays as it is; give another.")
+    return names + ([REPORT] if report else [])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of an evaluation: one line per model in each plot, a table of every picture, light and dark, paper.
+// The page of an evaluation: one line per model in each plot, a table of every picture.
 const table = new DataTable(data.table);
 const models = data.models;
 const placeOf = new Map(models.map((model, place) => [model.label, place]));
@@ -121,36 +121,8 @@ const prepareControls = () => {
   aim();
 };
 
-const root = document.documentElement;
-const redraw = () => plots.forEach((plot) => plot.draw());
-const wantsDark = matchMedia("(prefers-color-scheme: dark)");
-byId("theme").addEventListener("click", () => {
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : wantsDark.matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  redraw();
-});
-wantsDark.addEventListener("change", redraw);
-
-// Paper is white, and has room for the first rows only.
-let themeBefore;
-window.addEventListener("beforeprint", () => {
-  themeBefore = root.dataset.theme;
-  root.dataset.theme = "light";
-  view.all = true;
-  view.drawRows();
-  redraw();
-  byId("print-note").textContent = table.order.length > PRINTED_ROWS ? `The first ${PRINTED_ROWS} of ${thousands.format(table.order.length)} rows.` : "";
-});
-window.addEventListener("afterprint", () => {
-  if (themeBefore === undefined) delete root.dataset.theme;
-  else root.dataset.theme = themeBefore;
-  view.all = false;
-  view.drawRows();
-  redraw();
-  byId("print-note").textContent = "";
-});
-
 document.querySelector(".plots").append(...plots.map((plot) => plot.figure));
+prepareAppearance(plots, view, () => table);
 prepareControls();
 apply();
 root.dataset.ready = "true";

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ....unity_bridge.captures.report.markup import csp_hash, escaped, script_json
+from ....unity_bridge.captures.report.markup import escaped, script_json
 from ....unity_bridge.captures.report.tables import COUNT, LENGTH, PART, TEXT, Column, Table, Texts
-from ....unity_bridge.captures.report.template import filled, resource, style_sheet
+from ....unity_bridge.captures.report.template import framed, resource
 from ..candidates import ALIGNMENTS, Candidate
 from ..figures import FIGURES
 from ..pictures import Shown
@@ -18,7 +18,6 @@ from ..terminal import NOT_ALIKE, figure_text
 from ..totals import Totals
 from .cards import card
 
-_SHARED, _OWN = ("table.js", "plots.js"), "evaluation.js"
 _LISTED = 8
 _ALWAYS = frozenset({"frame", "label", "abs_rel"})
 
@@ -30,16 +29,12 @@ def write_page(path: Path, run: Run, totals: Mapping[str, Totals], chosen: Seque
 
 
 def _page(run: Run, totals: Mapping[str, Totals], chosen: Sequence[Shown], data_set: str) -> Iterator[str]:
-    style, script = style_sheet() + resource("page.css", __package__), _script()
     texts = Texts()
     table, problems = _table(run, texts)
     parts: dict[str, str | Iterable[str]] = {
         "title": escaped(f"{data_set}: errors of depth"),
-        "style": style,
-        "style_hash": csp_hash(style),
-        "script": script,
-        "script_hash": csp_hash(script),
         "about": _about(run),
+        "tables_title": "Table",
         "totals": _totals(run, totals),
         "alerts": _alert("problem", "Estimates that failed", problems.failed)
         + _alert("", "Pictures without a pixel that counts", problems.empty),
@@ -52,12 +47,8 @@ def _page(run: Run, totals: Mapping[str, Totals], chosen: Sequence[Shown], data_
         "footer": "Made by Depthbridge. Depth is planar, along the optical axis. Errors as in Eigen et al. 2014, each picture counting once.",
         "data": _data(run, totals, chosen, table, texts),
     }
-    yield from filled(resource("page.html", __package__), parts)
-
-
-def _script() -> str:
-    shared = "".join(resource(name) for name in _SHARED)
-    return '"use strict";(() => {\n' + shared + resource(_OWN, __package__) + "})();"
+    page, style, script = (resource(name, __package__) for name in ("page.html", "page.css", "evaluation.js"))
+    yield from framed(page, parts, style=style, script=script)
 
 
 class _Problems:

@@ -6,11 +6,9 @@ Blender's frame: z up, metres, angles in degrees. A camera looks at a target.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..cycles_scenes import HEIGHT
@@ -95,11 +93,6 @@ class CyclesPlace:
     @property
     def focal_px(self) -> float:
         return HEIGHT / 2 / math.tan(math.radians(self.fov_vertical_deg) / 2)
-
-
-def place_hash(place: CyclesPlace) -> str:
-    """SHA-256 of the place's exact JSON."""
-    return hashlib.sha256(json.dumps(asdict(place), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def moved(pieces: Iterable[Piece], x: float, y: float, z: float = 0.0, turn_deg: float = 0.0) -> list[Piece]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..dataset import FROZEN_FOLDER, FrozenSceneChanged, fingerprint, read_frozen, same_fingerprint
+from ..frozen_lists import FROZEN_FOLDER, frozen_pictures, read_frozen
 from ..shading import Picture
-from .description import CyclesPlace, place_hash
+from .description import CyclesPlace
 from .drawing import draw_place
+from .rendered import read_whole_picture
 
 CYCLES_PLACES_LIST = FROZEN_FOLDER / "cycles_places_scenes.json"
 FIRST_SEED = 40_000_000
@@ -30,23 +31,6 @@ def sound(picture: Picture) -> bool:
     return bool(edges.mean() > 0.3)
 
 
-def read_picture(place: CyclesPlace, cache: Path) -> Picture:
-    """A rendered place from the cache; colour is black where only depth was rendered."""
-    depth = np.load(cache / f"{place.seed}.npy")
-    pixels = cv2.imread(str(cache / f"{place.seed}.png"), cv2.IMREAD_COLOR) if (cache / f"{place.seed}.png").exists() else None
-    rgb = np.zeros((*depth.shape, 3), np.uint8) if pixels is None else np.asarray(pixels[..., ::-1], np.uint8)
-    return Picture(rgb, depth, depth <= 0, place.focal_px)
-
-
-def frozen_pictures(cache: Path) -> Iterator[tuple[CyclesPlace, Picture]]:
-    """The rendered frozen places; raises `FrozenSceneChanged`, or FileNotFoundError telling how to render them."""
-    for entry in read_frozen(CYCLES_PLACES_LIST):
-        place = draw_place(entry.seed)
-        if place_hash(place) != entry.sha256:
-            raise FrozenSceneChanged(f"Cycles place {entry.seed}: its description has changed since it was frozen")
-        if not (cache / f"{entry.seed}.png").exists():
-            raise FileNotFoundError(f"no picture of Cycles place {entry.seed} in {cache}: run cycles_render render --cache")
-        picture = read_picture(place, cache)
-        if not same_fingerprint(fingerprint(picture.depth_m), entry.fingerprint):
-            raise FrozenSceneChanged(f"Cycles place {entry.seed}: its depth has changed since it was frozen")
-        yield place, picture
+def frozen_places(cache: Path) -> Iterator[tuple[CyclesPlace, Picture]]:
+    """The frozen places with their rendered pictures; see `frozen_lists.frozen_pictures`. FileNotFoundError tells how to render one."""
+    return frozen_pictures(read_frozen(CYCLES_PLACES_LIST), draw_place, lambda place: read_whole_picture(place.seed, place.focal_px, cache))

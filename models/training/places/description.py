@@ -6,9 +6,7 @@ World frame as in `scenes`: x right, y up, z forward at yaw 0, metres; the floor
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from ..scenes import SceneCamera, Vector
@@ -156,13 +154,3 @@ class Place:
     def layout(self) -> str:
         """The group it is evaluated in: what stands on tables and worktops is one, else its kind."""
         return "tabletop" if self.viewpoint == "tabletop" else self.kind
-
-
-def place_json(place: Place) -> str:
-    """The one exact text of a place: sorted keys, no spaces."""
-    return json.dumps(asdict(place), sort_keys=True, separators=(",", ":"))
-
-
-def place_hash(place: Place) -> str:
-    """SHA-256 of `place_json`, hexadecimal."""
-    return hashlib.sha256(place_json(place).encode()).hexdigest()

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from depthbridge.models.training import cycles_scenes, dataset, evaluate
+from depthbridge.models.training import cycles_scenes, dataset, evaluate, frozen_lists
 from depthbridge.models.training.cycles import frozen
 from depthbridge.models.training.cycles.coats import PATTERNS
-from depthbridge.models.training.cycles.description import CyclesPlace, place_hash
+from depthbridge.models.training.cycles.description import CyclesPlace
 from depthbridge.models.training.cycles.drawing import draw_place
 from depthbridge.models.training.cycles.meshes import mesh_of
 from depthbridge.models.training.evaluation_sets import cycles_place_samples
+from depthbridge.models.training.exact_text import exact_hash
 from depthbridge.models.training.shading import Picture
 
-LIST = dataset.read_frozen(frozen.CYCLES_PLACES_LIST)
+LIST = frozen_lists.read_frozen(frozen.CYCLES_PLACES_LIST)
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,11 @@ def places() -> list[CyclesPlace]:
 def test_every_frozen_place_still_hashes_the_same(places: list[CyclesPlace]) -> None:
     assert len(LIST) == len({entry.seed for entry in LIST}) == 60
     for entry, place in zip(LIST, places, strict=True):
-        assert place_hash(place) == entry.sha256, entry.seed
+        assert exact_hash(place) == entry.sha256, entry.seed
 
 
 def test_no_seed_is_one_of_training_or_of_another_list() -> None:
-    others = {e.seed for path in (dataset.GENERATOR_LIST, dataset.PLACES_LIST, cycles_scenes.CYCLES_LIST) for e in dataset.read_frozen(path)}
+    others = {e.seed for path in (dataset.GENERATOR_LIST, dataset.PLACES_LIST, cycles_scenes.CYCLES_LIST) for e in frozen_lists.read_frozen(path)}
     assert min(entry.seed for entry in LIST) >= frozen.FIRST_SEED > max(others) > dataset.EVALUATION_SEEDS
 
 
@@ -65,14 +66,14 @@ def test_meshes_stand_on_their_base_inside_their_size(places: list[CyclesPlace])
                 assert (np.abs(mesh.points[:, :2]) <= half[:2] + 1e-9).all() and mesh.points[:, 2].max() <= piece.size[2] + 1e-9, piece
 
 
-def depth_like(entry: dataset.FrozenScene) -> np.ndarray:
+def depth_like(entry: frozen_lists.FrozenScene) -> np.ndarray:
     """A depth map whose fingerprint is that of the list."""
     return np.kron(np.array(entry.fingerprint, np.float32).reshape(6, 8), np.ones((47, 63), np.float32))[:280, :504]
 
 
-def keep(monkeypatch: pytest.MonkeyPatch, folder: Path, entry: dataset.FrozenScene, depth: np.ndarray | None = None) -> None:
+def keep(monkeypatch: pytest.MonkeyPatch, folder: Path, entry: frozen_lists.FrozenScene, depth: np.ndarray | None = None) -> None:
     """A list of one entry, and a cache with a picture of it."""
-    dataset.write_frozen([entry], folder / "list.json")
+    frozen_lists.write_frozen([entry], folder / "list.json")
     monkeypatch.setattr(frozen, "CYCLES_PLACES_LIST", folder / "list.json")
     np.save(folder / f"{entry.seed}.npy", depth_like(entry) if depth is None else depth)
     (folder / f"{entry.seed}.png").write_bytes(ONE_PIXEL)
@@ -94,15 +95,15 @@ def test_a_sample_has_its_place_s_setting_and_viewpoint(monkeypatch: pytest.Monk
 
 def test_what_is_no_longer_the_frozen_place_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first = LIST[0]
-    keep(monkeypatch, tmp_path, dataset.FrozenScene(first.seed, "0" * 64, first.fingerprint))
-    with pytest.raises(dataset.FrozenSceneChanged, match="description"):
-        next(frozen.frozen_pictures(tmp_path))
+    keep(monkeypatch, tmp_path, frozen_lists.FrozenScene(first.seed, "0" * 64, first.fingerprint))
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="description"):
+        next(frozen.frozen_places(tmp_path))
     keep(monkeypatch, tmp_path, first, depth_like(first) * 1.1)
-    with pytest.raises(dataset.FrozenSceneChanged, match="depth"):
-        next(frozen.frozen_pictures(tmp_path))
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="depth"):
+        next(frozen.frozen_places(tmp_path))
     (tmp_path / f"{first.seed}.png").unlink()
     with pytest.raises(FileNotFoundError, match="cycles_render render"):
-        next(frozen.frozen_pictures(tmp_path))
+        next(frozen.frozen_places(tmp_path))
 
 
 def seen(depth: np.ndarray) -> Picture:

@@ -8,27 +8,27 @@ import json
 import numpy as np
 import pytest
 
-from depthbridge.models.training import cycles_scenes, dataset, layouts, scenes
+from depthbridge.models.training import cycles_scenes, dataset, exact_text, frozen_lists, layouts
 from depthbridge.models.training.shading import render
 
 
 def test_every_frozen_generator_description_still_hashes_the_same() -> None:
-    frozen = dataset.read_frozen()
+    frozen = frozen_lists.read_frozen(dataset.GENERATOR_LIST)
     assert len(frozen) == 300
     for entry in frozen:
-        assert scenes.scene_hash(layouts.draw_scene(entry.seed)) == entry.sha256, entry.seed
+        assert exact_text.exact_hash(layouts.draw_scene(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_every_frozen_cycles_description_still_hashes_the_same() -> None:
-    frozen = dataset.read_frozen(cycles_scenes.CYCLES_LIST)
+    frozen = frozen_lists.read_frozen(cycles_scenes.CYCLES_LIST)
     assert len(frozen) == 30
     for entry in frozen:
-        assert cycles_scenes.scene_hash(cycles_scenes.draw_scene(entry.seed)) == entry.sha256, entry.seed
+        assert exact_text.exact_hash(cycles_scenes.draw_scene(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_evaluation_seeds_are_out_of_reach_of_training(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert min(entry.seed for entry in dataset.read_frozen()) >= dataset.EVALUATION_SEEDS
-    assert min(entry.seed for entry in dataset.read_frozen(cycles_scenes.CYCLES_LIST)) >= dataset.EVALUATION_SEEDS
+    assert min(entry.seed for entry in frozen_lists.read_frozen(dataset.GENERATOR_LIST)) >= dataset.EVALUATION_SEEDS
+    assert min(entry.seed for entry in frozen_lists.read_frozen(cycles_scenes.CYCLES_LIST)) >= dataset.EVALUATION_SEEDS
     monkeypatch.setattr("sys.argv", ["dataset", "pictures", "--first-seed", str(dataset.EVALUATION_SEEDS), "--count", "1", "--out", "x"])
     with pytest.raises(SystemExit):
         dataset.main()
@@ -36,24 +36,24 @@ def test_evaluation_seeds_are_out_of_reach_of_training(capsys: pytest.CaptureFix
 
 
 def test_frozen_depth_fingerprints_hold() -> None:
-    for entry, (_, picture) in zip(dataset.read_frozen()[:20], dataset.frozen_pictures(dataset.read_frozen()[:20]), strict=True):
-        assert dataset.same_fingerprint(dataset.fingerprint(picture.depth_m), entry.fingerprint)
+    for entry, (_, picture) in zip(frozen_lists.read_frozen(dataset.GENERATOR_LIST)[:20], dataset.frozen_layouts(frozen_lists.read_frozen(dataset.GENERATOR_LIST)[:20]), strict=True):
+        assert frozen_lists.same_fingerprint(frozen_lists.fingerprint(picture.depth_m), entry.fingerprint)
         assert dataset.worth_seeing(picture)
 
 
 def test_a_changed_scene_is_refused() -> None:
-    entry = dataset.read_frozen()[0]
-    other = dataset.FrozenScene(entry.seed, "0" * 64, entry.fingerprint)
-    with pytest.raises(dataset.FrozenSceneChanged, match="description"):
-        next(iter(dataset.frozen_pictures([other])))
-    moved = dataset.FrozenScene(entry.seed, entry.sha256, tuple(1.1 * v for v in entry.fingerprint))
-    with pytest.raises(dataset.FrozenSceneChanged, match="depth"):
-        next(iter(dataset.frozen_pictures([moved])))
+    entry = frozen_lists.read_frozen(dataset.GENERATOR_LIST)[0]
+    other = frozen_lists.FrozenScene(entry.seed, "0" * 64, entry.fingerprint)
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="description"):
+        next(iter(dataset.frozen_layouts([other])))
+    moved = frozen_lists.FrozenScene(entry.seed, entry.sha256, tuple(1.1 * v for v in entry.fingerprint))
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="depth"):
+        next(iter(dataset.frozen_layouts([moved])))
 
 
 def test_a_scene_is_exact_numbers_and_renders_the_same_twice() -> None:
     scene = layouts.draw_scene(7)
-    assert json.loads(scenes.scene_json(scene))["seed"] == 7
+    assert json.loads(exact_text.exact_json(scene))["seed"] == 7
     first, second = render(scene), render(layouts.draw_scene(7))
     assert (first.rgb == second.rgb).all() and (first.depth_m == second.depth_m).all()
 

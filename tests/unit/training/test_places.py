@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from depthbridge.models.training import dataset
+from depthbridge.models.training import dataset, frozen_lists
+from depthbridge.models.training.exact_text import exact_hash, exact_json
 from depthbridge.models.training.layouts import draw_scene
 from depthbridge.models.training.places import looks
 from depthbridge.models.training.places.building import box, thing
-from depthbridge.models.training.places.description import Enclosure, Finish, Lens, Place, Source, place_hash, place_json
+from depthbridge.models.training.places.description import Enclosure, Finish, Lens, Place, Source
 from depthbridge.models.training.places.drawing import KINDS, draw_place
 from depthbridge.models.training.places.lens import photograph_of
 from depthbridge.models.training.places.lighting import soften
@@ -41,8 +42,8 @@ def first_of(kind: str) -> Place:
 def test_a_place_is_exact_numbers_and_a_seed_gives_it_twice() -> None:
     for seed in range(40):
         place = draw_place(seed)
-        assert place_json(place) == place_json(draw_place(seed)) and place_hash(place) == place_hash(draw_place(seed))
-        decimals = re.findall(r"\d\.(\d+)(?:e-\d+)?", place_json(place))
+        assert exact_json(place) == exact_json(draw_place(seed)) and exact_hash(place) == exact_hash(draw_place(seed))
+        decimals = re.findall(r"\d\.(\d+)(?:e-\d+)?", exact_json(place))
         assert max(map(len, decimals)) <= 4, "a number that was not rounded"
 
 
@@ -194,18 +195,18 @@ def test_targets_of_places_are_canonical_depth_of_the_whole_picture() -> None:
 
 
 def test_every_frozen_place_still_hashes_the_same() -> None:
-    frozen = dataset.read_frozen(dataset.PLACES_LIST)
+    frozen = frozen_lists.read_frozen(dataset.PLACES_LIST)
     assert len(frozen) == 300 and min(entry.seed for entry in frozen) >= dataset.PLACE_SEEDS
     for entry in frozen:
-        assert place_hash(draw_place(entry.seed)) == entry.sha256, entry.seed
+        assert exact_hash(draw_place(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_frozen_places_render_as_they_were_and_a_changed_one_is_refused() -> None:
-    frozen = dataset.read_frozen(dataset.PLACES_LIST)
+    frozen = frozen_lists.read_frozen(dataset.PLACES_LIST)
     for entry, (place, picture) in zip(frozen[:6], dataset.frozen_places(frozen[:6]), strict=True):
         assert place.seed == entry.seed and dataset.worth_seeing(picture)
-    with pytest.raises(dataset.FrozenSceneChanged, match="description"):
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="description"):
         next(dataset.frozen_places([replace(frozen[0], sha256="0" * 64)]))
     moved = replace(frozen[0], fingerprint=tuple(1.1 * v for v in frozen[0].fingerprint))
-    with pytest.raises(dataset.FrozenSceneChanged, match="depth"):
+    with pytest.raises(frozen_lists.FrozenSceneChanged, match="depth"):
         next(dataset.frozen_places([moved]))

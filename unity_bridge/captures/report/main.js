@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: filters, tabs, light and dark, paper.
+// The page: filters, tabs, plots.
 const tables = Object.fromEntries(Object.entries(data.tables).map(([name, source]) => [name, new DataTable(source)]));
 const objects = tables.objects;
 const hasTruth = objects.has("relative");
@@ -130,38 +130,9 @@ const prepareTip = (plot) => {
   plot.canvas.addEventListener("pointerleave", () => (tip.hidden = true));
 };
 
-const root = document.documentElement;
-const redraw = () => plots.forEach((plot) => plot.draw());
-const wantsDark = matchMedia("(prefers-color-scheme: dark)");
-byId("theme").addEventListener("click", () => {
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : wantsDark.matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  redraw();
-});
-wantsDark.addEventListener("change", redraw);
-
-// Paper is white, and has room for the first rows only.
-let themeBefore;
-window.addEventListener("beforeprint", () => {
-  themeBefore = root.dataset.theme;
-  root.dataset.theme = "light";
-  view.all = true;
-  view.drawRows();
-  redraw();
-  const { order } = tables[shownName];
-  byId("print-note").textContent = order.length > PRINTED_ROWS ? `The first ${PRINTED_ROWS} of ${thousands.format(order.length)} rows.` : "";
-});
-window.addEventListener("afterprint", () => {
-  if (themeBefore === undefined) delete root.dataset.theme;
-  else root.dataset.theme = themeBefore;
-  view.all = false;
-  view.drawRows();
-  redraw();
-  byId("print-note").textContent = "";
-});
-
 document.querySelector(".plots").append(...plots.map((plot) => plot.figure));
 if (hasTruth) prepareTip(plots[0]);
+prepareAppearance(plots, view, () => tables[shownName]);
 prepareControls();
 prepareCards(findFrame);
 openTab("objects");

@@ -9,11 +9,11 @@ from .cards import accuracy_text, card
 from .choose import ALL, WORST, Candidate
 from .frames import AccuracyNumbers, ReportAbout
 from .gather import Gathered, class_table
-from .markup import csp_hash, escaped, metres, number, percent, script_json
+from .markup import escaped, metres, number, percent, script_json
 from .tables import Table
-from .template import filled, resource, style_sheet
+from .template import framed, resource
 
-_SCRIPTS = ("table.js", "plots.js", "cards.js", "main.js")
+_OWN_SCRIPTS = "cards.js", "main.js"
 _LISTED = 8
 """Failed frames and notes named at the top; all of them stand in the table of frames."""
 
@@ -23,15 +23,11 @@ _CAMERAS = {"given": "given", "exif": "from EXIF", "model": "the model's own", "
 def page(found: Gathered, about: ReportAbout) -> Iterator[str]:
     """The file's text in pieces, the pictures loaded one after the other."""
     chosen = found.shortlist.chosen()
-    style, script = style_sheet(), _script()
     has_truth = any(value is not None for value in found.objects.numbers("relative"))
     parts: dict[str, str | Iterable[str]] = {
         "title": escaped(about.title),
-        "style": style,
-        "style_hash": csp_hash(style),
-        "script": script,
-        "script_hash": csp_hash(script),
         "about": _about(found, about),
+        "tables_title": "Tables",
         "tiles": _tiles(found, about),
         "alerts": _alerts(found),
         "plots_title": "Errors" if has_truth else "Distances",
@@ -44,7 +40,8 @@ def page(found: Gathered, about: ReportAbout) -> Iterator[str]:
         "Numbers of accuracy as in Eigen et al. 2014.",
         "data": _data(found, class_table(found, about), chosen),
     }
-    yield from filled(resource("page.html"), parts)
+    script = "".join(resource(name) for name in _OWN_SCRIPTS)
+    yield from framed(resource("page.html"), parts, style="", script=script)
 
 
 def _data(found: Gathered, classes: Table, chosen: list[tuple[Candidate, str]]) -> Iterator[str]:
@@ -54,10 +51,6 @@ def _data(found: Gathered, classes: Table, chosen: list[tuple[Candidate, str]]) 
         yield f'{"," if place else ""}"{name}":'
         yield from table.json_parts()
     yield f'}},"texts":{script_json(found.texts.values)}}}'
-
-
-def _script() -> str:
-    return '"use strict";(() => {\n' + "".join(resource(name) for name in _SCRIPTS) + "})();"
 
 
 def _about(found: Gathered, about: ReportAbout) -> str:

@@ -10,6 +10,9 @@ from importlib.resources import files
 import numpy as np
 
 from ....engines.export.color_map import ramp
+from .markup import csp_hash
+
+_SHARED_SCRIPTS = ("table.js", "plots.js", "appearance.js")
 
 
 def filled(template: str, parts: Mapping[str, str | Iterable[str]]) -> Iterator[str]:
@@ -23,10 +26,24 @@ def filled(template: str, parts: Mapping[str, str | Iterable[str]]) -> Iterator[
             yield from part
 
 
-def style_sheet() -> str:
+def framed(sections: str, parts: Mapping[str, str | Iterable[str]], *, style: str, script: str) -> Iterator[str]:
+    """A whole page: ``frame.html`` around the template ``sections``, both filled with ``parts``.
+
+    ``style`` follows ``page.css``, ``script`` the scripts that all pages share; nothing else may run in the page.
+    """
+    style, script = _style_sheet() + style, _script(script)
+    frame = {"style": style, "style_hash": csp_hash(style), "script": script, "script_hash": csp_hash(script)}
+    yield from filled(resource("frame.html"), {**parts, **frame, "sections": filled(sections, parts)})
+
+
+def _style_sheet() -> str:
     """``page.css`` with the colours of depth in it."""
     stops = ",".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp(np.linspace(1, 0, 17)).tolist())
     return resource("page.css").replace("/*ramp*/", stops)
+
+
+def _script(own: str) -> str:
+    return '"use strict";(() => {\n' + "".join(resource(name) for name in _SHARED_SCRIPTS) + own + "})();"
 
 
 def resource(name: str, package: str = __name__.rpartition(".")[0]) -> str:
