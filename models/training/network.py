@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network of `depthbridge-mini`: a convolutional encoder, global attention on its coarsest grid, an FPN decoder, guided doublings.
+"""The network of `depthbridge-mini`: a convolutional encoder, global attention on its coarsest grid, an FPN decoder, guided doublings, steeper
+edges.
 
 Interface of DA3METRIC: `image` (B, 3, H, W), RGB normalised with the ImageNet mean and deviation, H and W multiples of 14;
 out come, each (B, 1, H, W): `depth`, canonical (metres = depth * f / 300); `sky`, in (0, 1), high on sky; and `confidence`,
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from .attention import PLACE_CHANNELS, Attention, cell_positions
 from .doubling import Doubling
+from .steepening import steeper
 
 STAGES = (24, 48, 96, 192)
 """Channels at 1/2, 1/4, 1/8, 1/16 of the halved picture."""
@@ -122,4 +124,4 @@ class MiniDepth(nn.Module):
         full = self.doubled(self.doubled(coarse, halved), image)
         depth, sky, spread = full.split(1, 1)
         sky = torch.sigmoid(sky)
-        return torch.exp(depth), sky, 1 + (1 - sky) * torch.exp(-spread.clamp(*SPREAD_RANGE))
+        return torch.exp(steeper(depth)), sky, 1 + (1 - sky) * torch.exp(-spread.clamp(*SPREAD_RANGE))

@@ -16,7 +16,7 @@ if "bpy" in sys.modules:  # continuous integration gives this file a process of 
     pytest.skip("torch and Blender each bring an LLVM, and in one process they crash: run this file by itself", allow_module_level=True)
 torch = pytest.importorskip("torch", reason="training takes the training extra (torch)")
 
-from depthbridge.models.training import augment, doubling, losses, train  # noqa: E402
+from depthbridge.models.training import augment, doubling, losses, steepening, train  # noqa: E402
 from depthbridge.models.training.checkpoint import Run, own_statistics, split_parameters  # noqa: E402
 from depthbridge.models.training.network import MiniDepth  # noqa: E402
 from depthbridge.models.training.orthogonal import orthogonalised  # noqa: E402
@@ -148,6 +148,44 @@ def test_depth_of_another_scale_is_doubled_alike() -> None:
 def test_neighbours_by_hand() -> None:
     grid = torch.arange(6.0).view(1, 1, 2, 3)
     assert doubling.neighbours(grid)[0, :, 0, 1].tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 5]
+
+
+# ---- steeper edges ----
+
+
+def test_a_ramp_between_two_depths_becomes_steeper_where_it_was_and_is_never_overshot() -> None:
+    ramp = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0]).expand(7, 13)[None, None]
+    found = steepening.steeper(ramp)[0, 0, 3]
+    assert found[6] == 0.5 and found[5] < 0.3 and found[7] > 0.7
+    assert (found[:4] == 0).all() and (found[9:] == 1).all() and (found.diff() >= 0).all()
+    assert float(found.diff().max()) > 1.2 * 0.2
+
+
+def test_what_rises_evenly_stays_and_so_does_what_is_flat() -> None:
+    slope = torch.arange(12.0)[None, :] * 0.25 + torch.arange(9.0)[:, None] * 0.5
+    found = steepening.steeper(slope[None, None])[0, 0]
+    assert torch.equal(found[2:-2, 2:-2], slope[2:-2, 2:-2])
+    assert torch.equal(steepening.steeper(torch.full((2, 1, 5, 6), 0.7)), torch.full((2, 1, 5, 6), 0.7))
+
+
+def test_steeper_values_stay_within_their_window_and_know_no_scale() -> None:
+    logs = torch.randn(2, 1, 11, 8, generator=torch.Generator().manual_seed(5))
+    found = steepening.steeper(logs)
+    for y, x in ((0, 0), (5, 4), (10, 7)):
+        window = logs[:, 0, max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].flatten(1)
+        middle = (window.amin(1) + window.amax(1)) / 2
+        wanted = (middle + 2 * (logs[:, 0, y, x] - middle)).clamp(window.amin(1), window.amax(1))
+        assert torch.allclose(found[:, 0, y, x], wanted, atol=1e-6)
+    assert torch.allclose(steepening.steeper(logs + 3), found + 3, atol=1e-5)
+
+
+def test_a_small_change_stays_small_at_edges_too() -> None:
+    """Two runtimes differ in the last digits; a hard toggle would turn that into whole steps of depth."""
+    dice = torch.Generator().manual_seed(6)
+    logs = torch.randn(1, 1, 40, 40, generator=dice)
+    off = logs + 1e-3 * (2 * torch.rand(logs.shape, generator=dice) - 1)
+    assert float((steepening.steeper(off) - steepening.steeper(logs)).abs().max()) <= 3.001e-3
+
 
 
 # ---- losses and augmentation ----
