@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from .network import SPREAD_RANGE
 
-METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT = 0.4, 1.0, 0.3, 0.2, 0.05
+METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT = 0.4, 1.0, 0.8, 0.2, 0.05
 EDGE_GAIN = 2.0
 """Pixels beside a depth edge count this much more."""
 EDGE_RATIO = 1.1
