@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .network import SPREAD_RANGE
+from .plan import Plan
 
-METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT = 0.4, 1.0, 0.8, 0.2, 0.05
+METRIC_WEIGHT, SHAPE_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT = 0.4, 1.0, 0.2, 0.05
 EDGE_GAIN = 2.0
 """Pixels beside a depth edge count this much more."""
 EDGE_RATIO = 1.1
@@ -64,7 +65,7 @@ def without_scale(error: Tensor, seen: Tensor) -> Tensor:
     return error - some.nanmedian(dim=1).values.nan_to_num(0.0)[:, None, None]
 
 
-def depth_losses(maps: Tensor, target: Tensor) -> Losses:
+def depth_losses(maps: Tensor, target: Tensor, gradient_weight: float = Plan.gradient_weight) -> Losses:
     """Losses of (B, 3, h, w) maps of the network against canonical depth (B, h, w), 0 on sky.
 
     Parts: error of depth as it is (metric), what is left of it after one scale per picture (shape), its gradients, cross entropy of
@@ -89,7 +90,7 @@ def depth_losses(maps: Tensor, target: Tensor) -> Losses:
         "sky": F.binary_cross_entropy_with_logits(maps[:, 1], 1 - seen),
         "spread": mean(left.detach().abs() * torch.exp(-spread) + spread),
     }
-    factors = (METRIC_WEIGHT, SHAPE_WEIGHT, GRADIENT_WEIGHT, SKY_WEIGHT, SPREAD_WEIGHT)
+    factors = (METRIC_WEIGHT, SHAPE_WEIGHT, gradient_weight, SKY_WEIGHT, SPREAD_WEIGHT)
     total = maps.new_zeros(())
     for factor, part in zip(factors, parts.values(), strict=True):
         total = total + factor * part

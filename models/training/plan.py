@@ -39,6 +39,8 @@ class Plan:
     """The last part of all steps, over which the rates fall to nothing."""
     average_over: int = 300
     """The weights that are kept are a running mean over about this many steps."""
+    gradient_weight: float = 0.8
+    """What the gradient term of the losses counts; more of it, sharper edges."""
     save_every: int = 200
     seed: int = 0
 

@@ -46,7 +46,7 @@ def one_step(run: Run, plan: Plan, image: Tensor, target: Tensor) -> dict[str, T
     run.set_rates(plan)
     with torch.autocast(image.device.type, torch.bfloat16):
         _, maps = run.network.halved_maps(image)
-    losses = depth_losses(maps, target)
+    losses = depth_losses(maps, target, plan.gradient_weight)
     run.matrices.zero_grad()
     run.others.zero_grad()
     losses.total.backward()
@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--vector-rate", type=float, default=Plan.vector_rate)
     parser.add_argument("--warm-up", type=int, default=Plan.warm_up)
     parser.add_argument("--cool-down", type=float, default=Plan.cool_down)
+    parser.add_argument("--gradient-weight", type=float, default=Plan.gradient_weight, help="more of it, sharper edges")
     parser.add_argument("--save-every", type=int, default=Plan.save_every)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--threads", type=int, help="processor threads; torch's own choice by default")
@@ -124,7 +125,7 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     plan = Plan(
         tuple(given.stages), given.matrix_rate, given.vector_rate, warm_up=given.warm_up, cool_down=given.cool_down,
-        save_every=given.save_every, seed=given.seed,
+        save_every=given.save_every, gradient_weight=given.gradient_weight, seed=given.seed,
     )  # fmt: skip
     train(plan, given.data, given.validation, given.out, given.start)
 

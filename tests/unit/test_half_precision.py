@@ -143,7 +143,7 @@ def test_no_value_is_rounded_between_two_float32_operations(mini: Path) -> None:
 def test_it_agrees_on_real_pictures(mini: Path) -> None:
     recognised = recognise(MINI)
     found = compare(OnnxRuntime(MINI, CPU), OnnxRuntime(mini, CPU), recognised, MINI, check_pictures())
-    assert found.finite and len(found.by_picture) == 3 and 0 < found.median < 0.002 and found.worst < 0.002
+    assert found.finite and len(found.by_picture) == 3 and 0 < found.median < 0.001 and found.worst < 0.005
 
 
 def stored_in_half(path: Path, also_read_as_it_is: bool = False) -> Path:
