@@ -60,7 +60,8 @@ class PoolUse(RuleBasedStateMachine):
                 "row": lambda: array[-1:],
                 "reversed": lambda: array[::-1][..., ::-1],
                 "flat": lambda: array.reshape(-1)[1:],
-                "bytes": lambda: array.view(np.uint8).view(array.dtype),
+                # A view of a view may run backwards, and such a one has no bytes in a row.
+                "bytes": lambda: array.view(np.uint8).view(array.dtype) if array.flags.c_contiguous else array[:],
                 "memoryview": lambda: np.asarray(memoryview(array)),
                 "object": lambda: np.asarray(memoryview(array[-1:]).toreadonly()),
             }
