@@ -361,23 +361,25 @@ def measured(program: str, *arguments: str) -> list[float]:
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_opening_and_closing_gives_the_memory_back(kept: bool, tmp_path: Path) -> None:
+    """The least of the last ten of twenty openings: allocators keep some tens of MB for a while and give them back, a leak only grows."""
     program = (
         "cache = EngineCache(Path(sys.argv[2])) if len(sys.argv) > 2 else None\n"
         "for turn in range(23):\n"
         "    once(cache).close()\n"
-        "    if turn in (2, 22): print(used())\n"
+        "    if turn == 2 or turn > 12: print(used())\n"
     )
-    before, after = measured(program, *([str(tmp_path)] if kept else []))
-    assert after - before < 50
+    before, *after = measured(program, *([str(tmp_path)] if kept else []))
+    assert len(after) == 10 and min(after) - before < 50
 
 
 def test_two_thousand_runs_need_no_more_than_the_first(tmp_path: Path) -> None:
+    """The least of ten readings, as above."""
     program = (
         "runtime = once(EngineCache(Path(sys.argv[2])))\nfor turn in range(2001):\n    runtime.run(pictures[turn % 20 > 0], ['depth', 'sky'])\n"
-        "    if turn in (200, 2000): print(used())\n"
+        "    if turn == 200 or turn > 1000 and turn % 100 == 0: print(used())\n"
     )
-    before, after = measured(program, str(tmp_path))
-    assert after - before < 8
+    before, *after = measured(program, str(tmp_path))
+    assert len(after) == 10 and min(after) - before < 8
 
 
 def test_an_engine_from_the_cache_outlives_what_opened_it(tmp_path: Path) -> None:

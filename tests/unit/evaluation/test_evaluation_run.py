@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import tracemalloc
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from depthbridge.cli.evaluation.run import Row, Run, score_all
 from depthbridge.cli.evaluation.samples import Sample
 from depthbridge.engines.engine import DepthEngine
 from depthbridge.engines.errors import OutputError
+from depthbridge.engines.stream import AHEAD
 from depthbridge.unity_bridge.captures.progress import Progress
 from support import onnx_models as models
 from support.evaluation_sets import CAMERA, MemorySet, picture, ramp
@@ -136,31 +139,40 @@ def test_ctrl_c_that_python_drops_is_remembered() -> None:
 
 @dataclass
 class Endless(MemorySet):
-    """Pictures of 1.5 MB that are made when they are asked for."""
+    """Pictures that are made when they are asked for. ``living``: how many of those before were still held, each time one was."""
 
     count: int = 0
+    made: list[weakref.ref[np.ndarray]] = field(default_factory=list)
+    living: list[int] = field(default_factory=list)
 
     def names(self) -> list[str]:
         return [f"{place:04d}" for place in range(self.count)]
 
     def load(self, name: str) -> Sample:
-        truth = np.full((300, 500), 2 + int(name) % 7, np.float32)
-        return Sample(name, np.full((300, 500, 3), 100, np.uint8), truth, truth > 0)
+        self.living.append(len({place // 2 for place, one in enumerate(self.made) if one() is not None}))
+        rgb, truth = np.full((300, 500, 3), 100, np.uint8), np.full((300, 500), 2 + int(name) % 7, np.float32)
+        self.made += [weakref.ref(rgb), weakref.ref(truth)]
+        return Sample(name, rgb, truth, truth > 0)
 
 
 def test_no_picture_is_kept(graphs: tuple[str, str], tmp_path: Path) -> None:
-    """Fifty more pictures move the peak by less than a few of those that are under way at once."""
-    peaks = []
-    for count in (10, 10, 60):
-        tracemalloc.start()
-        data = Endless([], count=count)
-        with Progress.open(tmp_path, {"count": len(peaks)}, fresh=True) as progress, Opener()(graphs[0]) as engine:
+    """At most those under way and the one that is judged; and of sixty that are done, nothing as large as a mask of each."""
+    data = Endless([], count=60)
+    tracemalloc.start()
+    try:
+        with Progress.open(tmp_path, {}, fresh=True) as progress:
             run = Run(data, data.names(), find_candidates(graphs[:1], None, Opener()), progress)
-            score_all(run, OneEngine(lambda _, of=engine: of), lambda *_: None)
-            gather(run, 4)
-        peaks.append(tracemalloc.get_traced_memory()[1])
+            with Opener()(graphs[0]) as engine:
+                score_all(run, OneEngine(lambda _, of=engine: of), lambda *_: None)
+            del engine
+            totals = gather(run, 4)
+            gc.collect()
+            held = tracemalloc.get_traced_memory()[0]
+    finally:
         tracemalloc.stop()
-    assert peaks[2] - peaks[1] < 8 * 300 * 500 * (3 + 4 + 1)
+    assert totals[run.candidates[0].label].pictures == 60
+    assert len(data.living) == 60 and max(data.living) <= AHEAD + 1
+    assert held < 30 * 300 * 500
 
 
 # ---- which pictures are shown ---------------------------------------------------------------------------------------
