@@ -105,11 +105,16 @@ def place_pair(place: Place) -> tuple[Picture, Pair]:
     return picture, (picture.rgb, target.astype(np.float16))
 
 
+def layout_pair(scene: Scene) -> Pair | None:
+    """What is stored of a scene of the simpler generator; None where it is not worth seeing."""
+    picture = render(scene)
+    return training_pair(picture) if worth_seeing(picture, TRAINING_DEPTH_SPREAD) else None
+
+
 def stored_pair(seed: int, generator: Generator) -> Pair | None:
     """What is stored of a training seed; None where it is not worth seeing."""
     if generator == "layouts" or (generator == "mix" and seed % 4 == 3):
-        picture = render(draw_scene(seed))
-        return training_pair(picture) if worth_seeing(picture, TRAINING_DEPTH_SPREAD) else None
+        return layout_pair(draw_scene(seed))
     picture, pair = place_pair(draw_place(seed, photographs_at_hand()))
     return pair if worth_seeing(picture, TRAINING_DEPTH_SPREAD) and has_cues(picture.rgb, 0.1) else None
 

@@ -3,7 +3,8 @@
 
 Rays are (3, N) float32 arrays. Camera rays have a forward component of 1, so the ray parameter of a hit *is* its planar
 depth. A primitive is met in its own unit frame (box [-1, 1]^3, cylinder x^2+z^2 <= 1 with |y| <= 1, unit sphere, cone with
-apex y = 1 and base radius 1 at y = -1); an affine frame change leaves the ray parameter untouched.
+apex y = 1 and base radius 1 at y = -1); an affine frame change leaves the ray parameter untouched. What is met in a unit frame is
+said once for NumPy and for torch (`on_the_fly`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .array_library import Values, as_float32, library_of
 from .scenes import FloatArray, Scene, SceneCamera, Shape, Solid, Vector
 
 MISS = np.float32(np.inf)
+_LEAST_STEP, _LEAST_SQUARE = np.float32(1e-9), np.float32(1e-12)
 SKY, FLOOR, CEILING, WALLS = -1, 0, 1, 2
 FIRST_SOLID = 6
 """Surface ids: -1 sky, 0 floor, 1 ceiling, 2..5 walls (-x, +x, -z, +z), 6.. the scene's solids in order."""
@@ -33,9 +36,9 @@ class Hits:
     """(3, N) world-space ray directions with forward component 1 in the camera's frame."""
 
 
-def dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Column-wise dot product of (3, N) or (3, 1) arrays; much quicker than a NumPy reduction over three rows."""
-    return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], np.float32)
+def dot(a: Values, b: Values) -> Values:
+    """Column-wise dot product of (3, ...) arrays; much quicker than a NumPy reduction over three rows."""
+    return as_float32(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
 def camera_rays(camera: SceneCamera) -> FloatArray:
@@ -54,31 +57,34 @@ def to_local(solid: Solid, origin: FloatArray, directions: FloatArray) -> tuple[
     return np.asarray(frame @ (origin - centre), np.float32), np.asarray(frame @ directions, np.float32)
 
 
-def slab(origin: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
-    safe = np.where(np.abs(direction) < 1e-9, np.float32(1e-9), direction)
+def slab(origin: Values, direction: Values) -> tuple[Values, Values]:
+    lib = library_of(direction)
+    safe = lib.where(lib.abs(direction) < 1e-9, _LEAST_STEP, direction)
     near, far = (-1 - origin) / safe, (1 - origin) / safe
-    return np.minimum(near, far), np.maximum(near, far)
+    return lib.minimum(near, far), lib.maximum(near, far)
 
 
-def quadratic(a: FloatArray, b: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+def quadratic(a: Values, b: Values, c: Values) -> tuple[Values, Values]:
     """Roots of a t^2 + 2 b t + c, ordered; (inf, -inf), an empty interval, where there are none."""
+    lib = library_of(a)
     disc = b * b - a * c
     real = disc > 0
-    root = np.sqrt(np.where(real, disc, 0))
-    safe = np.where(np.abs(a) < 1e-12, np.float32(1e-12), a)
+    root = lib.sqrt(lib.where(real, disc, 0))
+    safe = lib.where(lib.abs(a) < 1e-12, _LEAST_SQUARE, a)
     first, second = (-b - root) / safe, (-b + root) / safe
-    return np.where(real, np.minimum(first, second), MISS), np.where(real, np.maximum(first, second), -MISS)
+    return lib.where(real, lib.minimum(first, second), MISS), lib.where(real, lib.maximum(first, second), -MISS)
 
 
-def intersect_unit(shape: Shape, o: FloatArray, d: FloatArray, nearest: float = 1e-4) -> FloatArray:
+def intersect_unit(shape: Shape, o: Values, d: Values, nearest: float = 1e-4) -> Values:
     """Ray parameter where rays enter a unit primitive from outside; inf for a miss.
 
-    `o` is (3, N) or (3, 1), `d` (3, N). Hits at or before `nearest` (the origin inside included) count as misses.
+    `o` is (3, N) or (3, 1), `d` (3, N); of torch, (3, B, N) as well. Hits at or before `nearest` (the origin inside included) count as misses.
     """
+    lib = library_of(d)
     if shape == "box":
         near, far = slab(o, d)
-        enter = np.maximum(np.maximum(near[0], near[1]), near[2])
-        leave = np.minimum(np.minimum(far[0], far[1]), far[2])
+        enter = lib.maximum(lib.maximum(near[0], near[1]), near[2])
+        leave = lib.minimum(lib.minimum(far[0], far[1]), far[2])
     elif shape == "sphere":
         enter, leave = quadratic(dot(d, d), dot(o, d), dot(o, o) - 1)
     else:
@@ -89,42 +95,38 @@ def intersect_unit(shape: Shape, o: FloatArray, d: FloatArray, nearest: float = 
             side_in, side_out = quadratic(a, b, c - 1)
         else:
             side_in, side_out = _cone_side(a, b, c, o[1], d[1])
-        enter, leave = np.maximum(slab_in, side_in), np.minimum(slab_out, side_out)
-    return np.where((enter < leave) & (enter > nearest), enter, MISS).astype(np.float32)
+        enter, leave = lib.maximum(slab_in, side_in), lib.minimum(slab_out, side_out)
+    return as_float32(lib.where((enter < leave) & (enter > nearest), enter, MISS))
 
 
-def _cone_side(
-    a: FloatArray, b: FloatArray, c: FloatArray, oy: FloatArray, dy: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _cone_side(a: Values, b: Values, c: Values, oy: Values, dy: Values) -> tuple[Values, Values]:
     """The interval a ray spends in the lower nappe of x^2 + z^2 = ((1 - y) / 2)^2 (the slab cuts off the upper one)."""
+    lib = library_of(dy)
     k = (1 - oy) / 2
     a, b, c = a - dy * dy / 4, b + k * dy / 2, c - k * k
     first, second = quadratic(a, b, c)
     steep = (a < 0) & (first < second)
     never = (a < 0) & ~(first < second)  # inside the double cone all along
-    side_in = np.where(steep, np.where(dy < 0, second, -MISS), first)
-    side_out = np.where(steep, np.where(dy < 0, MISS, first), second)
-    return np.where(never, -MISS, side_in), np.where(never, MISS, side_out)
+    side_in = lib.where(steep, lib.where(dy < 0, second, -MISS), first)
+    side_out = lib.where(steep, lib.where(dy < 0, MISS, first), second)
+    return lib.where(never, -MISS, side_in), lib.where(never, MISS, side_out)
 
 
-def unit_normals(shape: Shape, q: FloatArray) -> FloatArray:
-    """(3, N) outward directions (not normalised) at points `q` on a unit primitive, in its unit frame."""
+def unit_normals(shape: Shape, q: Values) -> Values:
+    """Outward directions (not normalised) at points `q`, (3, N) or of torch (3, B, N), on a unit primitive, in its unit frame."""
+    lib = library_of(q)
     if shape == "sphere":
         return q
-    normal = np.zeros_like(q)
     if shape == "box":
-        axis = np.abs(q).argmax(axis=0)
-        at = np.arange(q.shape[1])
-        normal[axis, at] = np.sign(q[axis, at])
-        return normal
+        axis = lib.abs(q).argmax(0)
+        return lib.stack([lib.where(axis == i, lib.sign(q[i]), 0 * q[i]) for i in range(3)])
     if shape == "cylinder":
-        cap = np.abs(q[1]) > np.hypot(q[0], q[2])
-        normal[1] = np.where(cap, np.sign(q[1]), 0)
+        cap = lib.abs(q[1]) > lib.hypot(q[0], q[2])
+        up = lib.where(cap, lib.sign(q[1]), 0 * q[1])
     else:
         cap = q[1] < -0.9995
-        normal[1] = np.where(cap, -1, np.hypot(q[0], q[2]) / 2)
-    normal[0], normal[2] = np.where(cap, 0, q[0]), np.where(cap, 0, q[2])
-    return normal
+        up = lib.where(cap, -1 + 0 * q[1], lib.hypot(q[0], q[2]) / 2)
+    return lib.stack([lib.where(cap, 0 * q[0], q[0]), up, lib.where(cap, 0 * q[2], q[2])])
 
 
 def world_normals(solid: Solid, points: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -28,8 +28,8 @@ from .scenes import FloatArray, Light, Scene
 
 HORIZON_CANONICAL = 1200.0
 """Ground seen farther than this (in units of 300 px focal length; about a kilometre) counts as sky: less than a pixel high."""
-_FAR_M = np.float32(5000)
-_DITHER = 4
+FAR_M = np.float32(5000)
+DITHER = 4
 """Soft shadows: pixels of a 4x4 block look at 16 different points of the light, then the blocks are averaged."""
 
 
@@ -92,16 +92,13 @@ def _solid_uv(shape: str, local: FloatArray) -> FloatArray:
     return np.stack([np.arctan2(local[0], local[2]) * np.float32(radius), local[1]])
 
 
-def _light_points(light: Light, height: int, width: int) -> FloatArray:
-    """(3, H*W) a point (lamp) or direction (sun) of the light per pixel, dithered over its size."""
-    index = np.arange(_DITHER * _DITHER)
+def light_spread(height: int, width: int) -> FloatArray:
+    """(3, H*W) where on a light of size 1 each pixel looks, dithered over 4x4 blocks."""
+    index = np.arange(DITHER * DITHER)
     angle, radius = index * 2.39996, np.sqrt((index + 0.5) / index.size)
     spread = np.stack([radius * np.cos(angle), 0.3 * np.sin(angle * 1.7), radius * np.sin(angle)])
-    offsets = (spread * light.size).astype(np.float32).reshape(3, _DITHER, _DITHER)
-    tiled = np.tile(offsets, (1, height // _DITHER + 1, width // _DITHER + 1))[:, :height, :width].reshape(
-        3, -1
-    )
-    return np.asarray(np.array(light.vector, np.float32)[:, None] + tiled, np.float32)
+    offsets = spread.astype(np.float32).reshape(3, DITHER, DITHER)
+    return np.tile(offsets, (1, height // DITHER + 1, width // DITHER + 1))[:, :height, :width].reshape(3, -1)
 
 
 def _shadow(
@@ -109,7 +106,7 @@ def _shadow(
 ) -> FloatArray:
     """(N,) share of the light that arrives, softened over 4x4 blocks."""
     height, width = scene.camera.height, scene.camera.width
-    target = _light_points(light, height, width)
+    target = np.array(light.vector, np.float32)[:, None] + light_spread(height, width) * np.float32(light.size)
     at = np.flatnonzero(lit)
     origin = points[:, at] + normals[:, at] * np.float32(2e-3)
     ray = target[:, at] - origin if light.kind == "lamp" else target[:, at]
@@ -130,7 +127,7 @@ def _shadow(
         open_sky[maybe[t < (1.0 if light.kind == "lamp" else MISS)]] = False
     share = np.ones(points.shape[1], np.float32)
     share[at] = open_sky
-    return np.asarray(cv2.blur(share.reshape(height, width), (_DITHER, _DITHER)), np.float32).ravel()
+    return np.asarray(cv2.blur(share.reshape(height, width), (DITHER, DITHER)), np.float32).ravel()
 
 
 def _corner_darkening(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:
@@ -219,7 +216,7 @@ def render(scene: Scene) -> Picture:
     hits = cast(scene)
     size = (scene.camera.height, scene.camera.width)
     sky = (hits.surface == SKY) | (hits.depth * (300 / scene.camera.focal_px) > HORIZON_CANONICAL)
-    reach = np.minimum(np.where(hits.surface == SKY, 1, hits.depth), _FAR_M)
+    reach = np.minimum(np.where(hits.surface == SKY, 1, hits.depth), FAR_M)
     points = np.array(scene.camera.position, np.float32)[:, None] + hits.directions * reach
     rgb = _develop(scene, _lit(scene, hits, points))
     return Picture(

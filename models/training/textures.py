@@ -2,7 +2,7 @@
 """Surface patterns: how much of a material's second colour shows at a point of its surface.
 
 Every pattern maps surface coordinates in periods, (2, N), to weights (N,) in [0, 1]. Contrast fades where a pixel covers
-a period or more, so that far surfaces do not sparkle.
+a period or more, so that far surfaces do not sparkle. Patterns take arrays of NumPy or torch.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from .array_library import Values, as_float32, as_int64, beside, library_of
 from .scenes import FloatArray, Material
 
 _TILE = 256
@@ -35,66 +36,67 @@ def noise_tile(octaves: int, stretch: int) -> FloatArray:
     return np.asarray(np.clip((total - low) / (high - low), 0, 1), np.float32)
 
 
-def look_up(tile: FloatArray, uv: FloatArray, tiles_per_period: float) -> FloatArray:
-    scaled = (uv * (_TILE * tiles_per_period)).astype(np.int64) & (_TILE - 1)
-    return np.asarray(tile[scaled[1], scaled[0]], np.float32)
+def look_up(tile: FloatArray, uv: Values, tiles_per_period: float) -> Values:
+    scaled = as_int64(uv * (_TILE * tiles_per_period)) & (_TILE - 1)
+    return beside(uv, tile)[scaled[1], scaled[0]]
 
 
-def _plain(uv: FloatArray) -> FloatArray:
-    return np.zeros(uv.shape[1], np.float32)
+def _plain(uv: Values) -> Values:
+    return 0 * uv[0]
 
 
-def _checker(uv: FloatArray) -> FloatArray:
-    return np.asarray((np.floor(uv[0]) + np.floor(uv[1])) % 2, np.float32)
+def _checker(uv: Values) -> Values:
+    lib = library_of(uv)
+    return (lib.floor(uv[0]) + lib.floor(uv[1])) % 2
 
 
-def _stripes(uv: FloatArray) -> FloatArray:
-    return np.asarray(uv[0] % 1 < 0.4, np.float32)
+def _stripes(uv: Values) -> Values:
+    return as_float32(uv[0] % 1 < 0.4)
 
 
-def _waves(uv: FloatArray) -> FloatArray:
-    return np.asarray(
-        0.5 + 0.5 * np.sin(np.float32(2 * math.pi) * (uv[0] + 0.3 * np.sin(uv[1] * 2))), np.float32
-    )
+def _waves(uv: Values) -> Values:
+    lib = library_of(uv)
+    return 0.5 + 0.5 * lib.sin(math.tau * (uv[0] + 0.3 * lib.sin(uv[1] * 2)))
 
 
-def _tiles(uv: FloatArray) -> FloatArray:
-    return np.asarray((uv[0] % 1 < 0.06) | (uv[1] % 1 < 0.06), np.float32)
+def _tiles(uv: Values) -> Values:
+    return as_float32((uv[0] % 1 < 0.06) | (uv[1] % 1 < 0.06))
 
 
-def _bricks(uv: FloatArray) -> FloatArray:
-    row = np.floor(uv[1] * 2)
-    return np.asarray((uv[1] * 2 % 1 < 0.12) | ((uv[0] + 0.5 * (row % 2)) % 1 < 0.06), np.float32)
+def _bricks(uv: Values) -> Values:
+    row = library_of(uv).floor(uv[1] * 2)
+    return as_float32((uv[1] * 2 % 1 < 0.12) | ((uv[0] + 0.5 * (row % 2)) % 1 < 0.06))
 
 
-def _planks(uv: FloatArray) -> FloatArray:
-    row = np.floor(uv[0] * 4)
-    tone = (np.sin(row * 12.9898 + np.floor(uv[1] + row * 0.37) * 78.233) * 43758.547) % 1
+def _planks(uv: Values) -> Values:
+    lib = library_of(uv)
+    row = lib.floor(uv[0] * 4)
+    tone = (lib.sin(row * 12.9898 + lib.floor(uv[1] + row * 0.37) * 78.233) * 43758.547) % 1
     seam = (uv[0] * 4 % 1 < 0.05) | ((uv[1] + row * 0.37) % 1 < 0.02)
-    return np.where(seam, 1, 0.6 * tone * (0.5 + look_up(noise_tile(3, 6), uv, 0.5))).astype(np.float32)
+    return as_float32(lib.where(seam, 1 + 0 * tone, 0.6 * tone * (0.5 + look_up(noise_tile(3, 6), uv, 0.5))))
 
 
-def _clouds(uv: FloatArray) -> FloatArray:
+def _clouds(uv: Values) -> Values:
     return look_up(noise_tile(5, 1), uv, 0.125)
 
 
-def _speckle(uv: FloatArray) -> FloatArray:
-    return (look_up(noise_tile(6, 1), uv, 0.5) > 0.6).astype(np.float32)
+def _speckle(uv: Values) -> Values:
+    return as_float32(look_up(noise_tile(6, 1), uv, 0.5) > 0.6)
 
 
-def _patches(uv: FloatArray) -> FloatArray:
-    return np.asarray(np.floor(look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3, np.float32)
+def _patches(uv: Values) -> Values:
+    return library_of(uv).floor(look_up(noise_tile(2, 1), uv, 0.15) * 4) / 3
 
 
-def _wood(uv: FloatArray) -> FloatArray:
+def _wood(uv: Values) -> Values:
     return (look_up(noise_tile(4, 8), uv, 0.2) * 4) % 1
 
 
-def _dots(uv: FloatArray) -> FloatArray:
-    return np.asarray(np.hypot(uv[0] % 1 - 0.5, uv[1] % 1 - 0.5) < 0.28, np.float32)
+def _dots(uv: Values) -> Values:
+    return as_float32(library_of(uv).hypot(uv[0] % 1 - 0.5, uv[1] % 1 - 0.5) < 0.28)
 
 
-PATTERNS: dict[str, Callable[[FloatArray], FloatArray]] = {
+PATTERNS: dict[str, Callable[[Values], Values]] = {
     "plain": _plain, "checker": _checker, "stripes": _stripes, "waves": _waves, "tiles": _tiles, "bricks": _bricks,
     "planks": _planks, "clouds": _clouds, "speckle": _speckle, "patches": _patches, "wood": _wood, "dots": _dots,
 }  # fmt: skip

@@ -3,7 +3,8 @@
 
     python -m depthbridge.models.training.train --data DIR[=SHARE] ... --validation DIR --stages 0.5x12000x48 1x4000x16 --out DIR
 
-CPU or CUDA, bfloat16 autocast on both. `checkpoint.pt` in `--out` is rewritten every few hundred steps (whole or not at all) and resumed
+CPU or CUDA, bfloat16 autocast on both. With `--on-the-fly SHARE` a part of what is shown, or without `--data` all of it, is drawn for each step
+and rendered on the device that trains. `checkpoint.pt` in `--out` is rewritten every few hundred steps (whole or not at all) and resumed
 from when it is there: seed and step decide everything, so a run that was stopped ends with the weights it would have had. Shards that
 were added meanwhile are taken in at the next save. A plan may be changed between runs, to end one sooner: it is followed from there.
 """
@@ -24,20 +25,19 @@ from .augment import augmented, normalise
 from .checkpoint import Run, own_statistics
 from .learning_curve import write_curve
 from .losses import depth_losses
+from .on_the_fly.mixture import Mixture, share
 from .plan import Plan, Stage
-from .shards import Pictures, Source
+from .shards import NoPictures, Pictures, Source
 from .validate import validate
 
 STATISTICS_BATCHES = 16
 
 
-def batch_of(pictures: Pictures, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def batch_of(shown: Mixture, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Normalised pictures (B, 3, h, w) and canonical depth (B, h, w) of a step."""
     stage = plan.stage_at(step)
-    rgb, depth = pictures.draw(plan.seed, step, stage.batch)
     dice = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-    on_device = torch.from_numpy(rgb).to(device).permute(0, 3, 1, 2).float() / 255
-    seen, target = augmented(on_device, torch.from_numpy(depth).to(device).float(), stage.factor, dice)
+    seen, target = augmented(*shown.draw(plan.seed, step, stage.batch, device), stage.factor, dice)
     return normalise(seen), target
 
 
@@ -58,41 +58,43 @@ def one_step(run: Run, plan: Plan, image: Tensor, target: Tensor) -> dict[str, T
     return losses.parts
 
 
-def settle(run: Run, plan: Plan, pictures: Pictures, device: torch.device) -> None:
+def settle(run: Run, plan: Plan, shown: Mixture, device: torch.device) -> None:
     """Gathers the batch statistics of the running mean, on pictures of steps that come next."""
     last = plan.steps - 1
     with own_statistics(run.average), torch.autocast(device.type, torch.bfloat16):
         for ahead in range(STATISTICS_BATCHES):
-            run.average.coarse(batch_of(pictures, plan, min(run.step, last) + ahead, device)[0])
+            run.average.coarse(batch_of(shown, plan, min(run.step, last) + ahead, device)[0])
 
 
-def train(plan: Plan, sources: Sequence[Source], validation: Sequence[Source], out: Path, start: Path | None = None) -> Run:
-    """Trains to the end of the plan; leaves `checkpoint.pt`, `log.jsonl` and `curve.svg` in `out`.
+def train(
+    plan: Plan, sources: Sequence[Source], validation: Sequence[Source], out: Path, start: Path | None = None, drawn: float = 0.0
+) -> Run:
+    """Trains to the end of the plan; leaves `checkpoint.pt`, `log.jsonl` and `curve.svg` in `out`. `drawn`: see `Mixture`.
 
     Resumes from `out/checkpoint.pt`; where there is none, begins with the kept weights of checkpoint `start`, if given.
     """
+    shown, unseen = Mixture(sources, drawn), Pictures(validation)
     out.mkdir(parents=True, exist_ok=True)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a sixth of a step, and nothing here reads what it did not write
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pictures, unseen = Pictures(sources), Pictures(validation)
     run = Run.begin(plan, device)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         run.load(checkpoint, device)
     elif start is not None:
         run.start_from(start, device)
-    print(f"{pictures.count()} training pictures, step {run.step} of {plan.steps}, {device}", flush=True)
+    print(f"{shown.count()} training pictures, {shown.drawn_part:.0%} drawn on the fly, step {run.step} of {plan.steps}, {device}", flush=True)
     seconds, processor = time.monotonic(), time.process_time()
     sums: dict[str, float] = {}
     while run.step < plan.steps:
-        for name, part in one_step(run, plan, *batch_of(pictures, plan, run.step, device)).items():
+        for name, part in one_step(run, plan, *batch_of(shown, plan, run.step, device)).items():
             sums[name] = sums.get(name, 0.0) + part.item()
         if run.step % plan.save_every and run.step < plan.steps:
             continue
-        settle(run, plan, pictures, device)
+        settle(run, plan, shown, device)
         stage = plan.stage_at(run.step - 1)
-        row = {"step": run.step, "pictures": pictures.count(), **asdict(stage)}
+        row = {"step": run.step, "pictures": shown.count(), "drawn": shown.drawn_part, **asdict(stage)}
         row |= {name: value / (run.step % plan.save_every or plan.save_every) for name, value in sums.items()}
         row |= validate(run.average, unseen, device, stage.factor)
         row |= {"wall_s": time.monotonic() - seconds, "processor_s": time.process_time() - processor}
@@ -100,14 +102,17 @@ def train(plan: Plan, sources: Sequence[Source], validation: Sequence[Source], o
         with (out / "log.jsonl").open("a") as log:
             log.write(json.dumps({k: round(v, 4) for k, v in row.items()}) + "\n")
         write_curve(out / "log.jsonl", out / "curve.svg")
-        pictures, sums = Pictures(sources), {}
+        shown, sums = Mixture(sources, drawn), {}
         seconds, processor = time.monotonic(), time.process_time()
     return run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Source.parse, nargs="+", required=True, help="folders, each with an optional =SHARE")
+    parser.add_argument("--data", type=Source.parse, nargs="+", default=[], help="folders, each with an optional =SHARE")
+    parser.add_argument(
+        "--on-the-fly", type=share, default=0.0, metavar="SHARE", help="of pictures of the simpler generator, made for each step"
+    )
     parser.add_argument("--validation", type=Source.parse, nargs="+", required=True)
     parser.add_argument("--stages", type=Stage.parse, nargs="+", required=True, help="each FACTORxSTEPSxBATCH")
     parser.add_argument("--matrix-rate", type=float, default=Plan.matrix_rate)
@@ -127,7 +132,10 @@ def main() -> None:
         tuple(given.stages), given.matrix_rate, given.vector_rate, warm_up=given.warm_up, cool_down=given.cool_down,
         save_every=given.save_every, gradient_weight=given.gradient_weight, seed=given.seed,
     )  # fmt: skip
-    train(plan, given.data, given.validation, given.out, given.start)
+    try:
+        train(plan, given.data, given.validation, given.out, given.start, given.on_the_fly)
+    except NoPictures as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

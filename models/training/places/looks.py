@@ -53,7 +53,8 @@ def _hash(cell: FloatArray) -> FloatArray:
 
 
 def _noise(uv: FloatArray, octaves: int, per_period: float, stretch: int = 1) -> FloatArray:
-    return textures.look_up(textures.noise_tile(octaves, stretch), uv, per_period)
+    found: FloatArray = textures.look_up(textures.noise_tile(octaves, stretch), uv, per_period)
+    return found
 
 
 def _weave(uv: FloatArray) -> FloatArray:
