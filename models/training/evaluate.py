@@ -4,7 +4,7 @@
     python -m depthbridge.models.training.evaluate --model models/depthbridge-mini.onnx --cache DIR [--beside OLD.onnx] [--json FILE]
 
 Needs neither torch nor bpy: generator scenes are rendered on the spot, Cycles pictures are read from `--cache` (made by
-`cycles_render render`). Plain onnxruntime at the pictures' own network size. Refuses scenes that are not the frozen ones.
+`cycles_render render`). Plain onnxruntime at the pictures' own network size, but for one line that says so. Refuses scenes that are not the frozen ones.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import onnxruntime
 
+from ...engines.engine import DepthEngine
 from . import dataset, tables
 from .evaluation_sets import Sample, cycles_place_samples, cycles_samples, generator_samples, place_samples
 from .judging import Judged, Summary, judge, summary
@@ -51,11 +52,12 @@ def report(model: MiniModel, sets: dict[str, list[Sample]]) -> tuple[dict[str, S
     whole: dict[str, Summary] = {}
     parts: dict[str, Summary] = {}
     steady: dict[str, Stability] = {}
-    for name, samples in sets.items():
-        judged = judge(model, samples)
-        whole[name] = summary(judged)
-        parts |= by_group(name, judged)
-        steady[name] = stability(model, [sample.picture for sample in samples[:STABILITY_PICTURES]])
+    with DepthEngine.open(model.path, device="cpu", runtime="onnxruntime", cache=None) as engine:
+        for name, samples in sets.items():
+            judged = judge(model, samples)
+            whole[name] = summary(judged)
+            parts |= by_group(name, judged)
+            steady[name] = stability(model, engine, [sample.picture for sample in samples[:STABILITY_PICTURES]])
     return whole, parts, steady
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ...engines.depth_map import SKY_THRESHOLD
+from ...engines.engine import DepthEngine
 from .mini_model import Estimate, MiniModel
 from .scenes import FloatArray
 from .shading import Picture
@@ -23,6 +24,9 @@ class Stability:
 
     shifted: float
     resized: float
+    """What the network sees is a tenth smaller."""
+    resized_in_use: float
+    """The picture that is given to an engine is a tenth smaller; the engine brings it to the network's size."""
 
 
 def change(first: FloatArray, second: FloatArray, first_sky: FloatArray, second_sky: FloatArray) -> float:
@@ -51,8 +55,21 @@ def resized_change(model: MiniModel, picture: Picture, whole: Estimate | None = 
     return change(np.asarray(depth), small.depth, np.asarray(sky), small.sky)
 
 
-def stability(model: MiniModel, pictures: Sequence[Picture]) -> Stability:
+def resized_change_in_use(engine: DepthEngine, picture: Picture) -> float:
+    """The picture as it is, and at 0.9 of its size, each through an engine; compared at the smaller size."""
+    height, width = (round(side * 0.9) for side in picture.sky.shape)
+    small = engine.estimate(np.asarray(cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
+    large = engine.estimate(picture.rgb)
+    depth, ground = (
+        cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for layer in (large.values, large.valid.astype(np.float32))
+    )
+    return change(np.asarray(depth), small.values, 1 - np.asarray(ground), 1 - small.valid.astype(np.float32))
+
+
+def stability(model: MiniModel, engine: DepthEngine, pictures: Sequence[Picture]) -> Stability:
+    """`engine`: of the same file."""
     return Stability(
         float(np.nanmedian([shifted_change(model, picture) for picture in pictures])),
         float(np.nanmedian([resized_change(model, picture) for picture in pictures])),
+        float(np.nanmedian([resized_change_in_use(engine, picture) for picture in pictures])),
     )

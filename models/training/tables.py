@@ -47,7 +47,8 @@ def model_report(
     }
     rows = [(label, *(show(found) for found in whole.values())) for label, show in lines.items()]
     rows.append(("change when moved by a pixel", *(f"{each.shifted:.2%}" for each in steady.values())))
-    rows.append(("change when resized by a tenth", *(f"{each.resized:.2%}" for each in steady.values())))
+    rows.append(("change when what the network sees is a tenth smaller", *(f"{each.resized:.2%}" for each in steady.values())))
+    rows.append(("change when the picture given to the engine is a tenth smaller", *(f"{each.resized_in_use:.2%}" for each in steady.values())))
     pieces.append(table(header, rows))
     header = ("kind of scene", "pictures", "AbsRel, one scale", "row-mean prior", "AbsRel, no scale", "depth-edge F1")
     pieces.append(

@@ -13,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from depthbridge.engines.engine import DepthEngine
+from depthbridge.engines.model_store import resolve
 from depthbridge.models.training import judging, priors, tables
 from depthbridge.models.training.evaluation_sets import Sample, cue_of
+from depthbridge.models.training.layouts import draw_scene
 from depthbridge.models.training.mini_model import Estimate, MiniModel
-from depthbridge.models.training.shading import Picture
-from depthbridge.models.training.stability import resized_change, shifted_change
+from depthbridge.models.training.shading import Picture, render
+from depthbridge.models.training.stability import change, resized_change, resized_change_in_use, shifted_change, stability
 
 TRUTH = np.linspace(1, 5, 12, dtype=np.float32).reshape(3, 4)
 SEEN = np.ones((3, 4), bool)
@@ -129,6 +132,19 @@ def test_a_model_that_follows_the_picture_is_stable_and_one_that_does_not_is_fou
     picture = Picture(np.ascontiguousarray(rgb), np.ones((280, 504), np.float32), np.zeros((280, 504), bool), 300.0)
     assert shifted_change(Columns(1.0), picture) < 0.005 and resized_change(Columns(1.0), picture) < 0.01
     assert resized_change(Columns(1.3), picture) > 0.05
+
+
+def test_a_picture_given_to_the_engine_is_brought_to_one_size_first() -> None:
+    """The network sees nearly the same, and the change is a fraction of that between two sizes; another picture is another depth."""
+    scene = next(scene for scene in map(draw_scene, range(40)) if scene.layout == "room" and scene.camera.width == 504)
+    picture = render(scene)
+    model = Path(resolve("depthbridge-mini").path)
+    with DepthEngine.open(model, device="cpu", runtime="onnxruntime", cache=None) as engine:
+        in_use = resized_change_in_use(engine, picture)
+        assert 0 < in_use < 0.01 and in_use < resized_change(MiniModel(model), picture)
+        assert stability(MiniModel(model), engine, [picture]).resized_in_use == pytest.approx(in_use)
+        first, other = (engine.estimate(rgb).values for rgb in (picture.rgb, picture.rgb[:, ::-1]))
+        assert change(first, other, np.zeros_like(first), np.zeros_like(first)) > 0.05
 
 
 def test_shifting_compares_the_same_points() -> None:
