@@ -6,8 +6,9 @@
     python bench/memory.py --stream                           # through estimate_stream
 
 Frames: resident memory every twentieth of the way, after a warm-up of a tenth; growth is the mean of the last quarter less that of the
-first. Openings: an engine is opened, estimates one picture and is closed; growth is the least of the second half less what stays after the second
-opening (the first loads libraries, which stay): allocators keep some tens of MB for a while and give them back, a leak only grows. Prints a table, then the same as one line of JSON. Exits 1 when frames add more than 8 MB or openings
+first. Openings: an engine is opened, estimates one picture and is closed; growth is the least of the second half less what stays after the
+second opening (the first loads libraries, which stay): allocators keep some tens of MB for a while and give them back, a leak only grows.
+Prints a table, then the same as one line of JSON. Exits 1 when frames add more than 8 MB or openings
 more than 50 MB.
 """
 

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from ...engines.recognise import CANONICAL_FOCAL_PX
 from .cycles.part_meshes import UnknownBody
 from .cycles.studio import Image, Manner, Studio
-from .dataset import EVALUATION_SEEDS, TRAINING_DEPTH_SPREAD, Pair, has_cues, worth_seeing, write_shard
+from .dataset import TRAINING_DEPTH_SPREAD, Pair, has_cues, worth_seeing, write_shard
+from .frozen_lists import EVALUATION_SEEDS
 from .places.description import Place
 from .places.drawing import draw_place
 from .places.lens import photograph_of

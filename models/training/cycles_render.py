@@ -23,19 +23,9 @@ from .cycles.description import CyclesPlace
 from .cycles.drawing import draw_place
 from .cycles.rendered import read_picture
 from .cycles.silence import quiet
-from .cycles_scenes import (
-    CYCLES_LIST,
-    FIRST_SEED,
-    HEIGHT,
-    SCENE_COUNT,
-    WIDTH,
-    CyclesScene,
-    Paint,
-    Thing,
-    draw_scene,
-)
+from .cycles_scenes import HEIGHT, WIDTH, CyclesScene, Paint, Thing, draw_scene
 from .dataset import worth_seeing
-from .frozen_lists import FrozenScene, freeze, read_frozen, write_frozen
+from .frozen_lists import CYCLES_PLACES, CYCLES_SCENES, FrozenScene, freeze, read_frozen, write_frozen
 from .shading import Picture
 
 _SAMPLES = 24
@@ -244,7 +234,7 @@ def freeze_scenes(cache: Path) -> list[FrozenScene]:
         render_scene(scene, cache, colour=False)
         return read_picture(scene.seed, scene.focal_px, cache)
 
-    return freeze(FIRST_SEED, SCENE_COUNT, draw_scene, take, worth_seeing)
+    return freeze(CYCLES_SCENES.first_seed, CYCLES_SCENES.count, draw_scene, take, worth_seeing)
 
 
 def freeze_places(cache: Path) -> list[FrozenScene]:
@@ -257,7 +247,7 @@ def freeze_places(cache: Path) -> list[FrozenScene]:
     def wanted(picture: Picture) -> bool:
         return worth_seeing(picture) and frozen.sound(picture)
 
-    return freeze(frozen.FIRST_SEED, frozen.PLACE_COUNT, draw_place, take, wanted)
+    return freeze(CYCLES_PLACES.first_seed, CYCLES_PLACES.count, draw_place, take, wanted)
 
 
 def main() -> None:
@@ -273,15 +263,15 @@ def main() -> None:
         if arguments.list is None:
             parser.error("freeze writes one list: name it with --list")
         if arguments.list == "scenes":
-            write_frozen(freeze_scenes(arguments.cache), CYCLES_LIST)
+            write_frozen(freeze_scenes(arguments.cache), CYCLES_SCENES.path)
         else:
-            write_frozen(freeze_places(arguments.cache), frozen.CYCLES_PLACES_LIST)
+            write_frozen(freeze_places(arguments.cache), CYCLES_PLACES.path)
         return
     if arguments.list != "places":
-        for entry in read_frozen(CYCLES_LIST):
+        for entry in read_frozen(CYCLES_SCENES.path):
             render_scene(draw_scene(entry.seed), arguments.cache)
     if arguments.list != "scenes":
-        for entry in read_frozen(frozen.CYCLES_PLACES_LIST):
+        for entry in read_frozen(CYCLES_PLACES.path):
             render_place(draw_place(entry.seed), arguments.cache)
 
 

@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cycles.rendered import read_whole_picture
-from .frozen_lists import FROZEN_FOLDER, frozen_pictures, read_frozen
+from .frozen_lists import CYCLES_SCENES, frozen_pictures, read_frozen
 from .scenes import Dice, Vector, rounded
 from .shading import Picture
 
-CYCLES_LIST = FROZEN_FOLDER / "cycles_scenes.json"
-FIRST_SEED = 20_000_000
-SCENE_COUNT = 30
 WIDTH, HEIGHT = 504, 280
 
 KINDS = ("bevelled", "cone", "torus", "monkey", "rock", "ball", "barrel", "pyramid", "tube")
@@ -248,4 +245,4 @@ def draw_scene(seed: int) -> CyclesScene:
 
 def frozen_scenes(cache: Path) -> Iterator[tuple[CyclesScene, Picture]]:
     """The frozen scenes with their rendered pictures; see `frozen_lists.frozen_pictures`. FileNotFoundError tells how to render one."""
-    return frozen_pictures(read_frozen(CYCLES_LIST), draw_scene, lambda scene: read_whole_picture(scene.seed, scene.focal_px, cache))
+    return frozen_pictures(read_frozen(CYCLES_SCENES.path), draw_scene, lambda scene: read_whole_picture(scene.seed, scene.focal_px, cache))

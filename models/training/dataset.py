@@ -5,7 +5,7 @@
     python -m depthbridge.models.training.dataset freeze --generator places
 
 Two generators: `layouts`, the simpler one, and `places`; `mix` takes every fourth seed to the first. Training seeds run from 0;
-evaluation seeds start at `EVALUATION_SEEDS` (layouts) and `PLACE_SEEDS` (places), so that they never meet. Targets are canonical:
+evaluation seeds start at `EVALUATION_SEEDS` (`frozen_lists`), so that they never meet. Targets are canonical:
 `metres * 300 / f`, f the focal length in pixels of the network's input picture.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines.recognise import CANONICAL_FOCAL_PX
-from .frozen_lists import FROZEN_FOLDER, FrozenScene, freeze, frozen_pictures, write_frozen
+from .frozen_lists import EVALUATION_SEEDS, LAYOUTS, PLACES, FrozenScene, freeze, frozen_pictures, write_frozen
 from .layouts import draw_scene
 from .places.description import Place
 from .places.drawing import draw_place
@@ -31,11 +31,6 @@ from .places.rendering import render_place
 from .scenes import Scene
 from .shading import Picture, render
 
-EVALUATION_SEEDS = 10_000_000
-GENERATOR_LIST = FROZEN_FOLDER / "generator_scenes.json"
-PLACE_SEEDS = 30_000_000
-PLACES_LIST = FROZEN_FOLDER / "places_scenes.json"
-FROZEN_COUNT = 300
 DEPTH_SPREAD = 1.6
 """Evaluation scenes have a 90th over 10th percentile of depth above this: something to see."""
 
@@ -67,12 +62,12 @@ def has_cues(rgb: npt.NDArray[np.uint8], share: float = 0.2) -> bool:
 
 def freeze_layouts() -> list[FrozenScene]:
     """The first scenes of the simpler generator that are worth seeing."""
-    return freeze(EVALUATION_SEEDS, FROZEN_COUNT, draw_scene, render, worth_seeing)
+    return freeze(LAYOUTS.first_seed, LAYOUTS.count, draw_scene, render, worth_seeing)
 
 
 def freeze_places() -> list[FrozenScene]:
     """The first places, without photographs, that are worth seeing."""
-    return freeze(PLACE_SEEDS, FROZEN_COUNT, draw_place, render_place, lambda picture: worth_seeing(picture) and has_cues(picture.rgb))
+    return freeze(PLACES.first_seed, PLACES.count, draw_place, render_place, lambda picture: worth_seeing(picture) and has_cues(picture.rgb))
 
 
 def frozen_layouts(frozen: Iterable[FrozenScene]) -> Iterator[tuple[Scene, Picture]]:
@@ -152,7 +147,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     if arguments.command == "freeze":
         places = arguments.generator == "places"
-        write_frozen(freeze_places() if places else freeze_layouts(), PLACES_LIST if places else GENERATOR_LIST)
+        write_frozen(freeze_places() if places else freeze_layouts(), (PLACES if places else LAYOUTS).path)
         return
     if arguments.first_seed + arguments.count > EVALUATION_SEEDS:
         parser.error(f"seeds from {EVALUATION_SEEDS} on are kept for evaluation")

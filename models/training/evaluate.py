@@ -4,7 +4,8 @@
     python -m depthbridge.models.training.evaluate --model models/depthbridge-mini.onnx --cache DIR [--beside OLD.onnx] [--json FILE]
 
 Needs neither torch nor bpy: generator scenes are rendered on the spot, Cycles pictures are read from `--cache` (made by
-`cycles_render render`). Plain onnxruntime at the pictures' own network size, but for one line that says so. Refuses scenes that are not the frozen ones.
+`cycles_render render`). Plain onnxruntime at the pictures' own network size, but for one line that says so. Refuses scenes that are not
+the frozen ones.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import onnxruntime
 
 from ...engines.engine import DepthEngine
-from . import dataset, tables
+from . import tables
 from .evaluation_sets import Sample, cycles_place_samples, cycles_samples, generator_samples, place_samples
 from .judging import Judged, Summary, judge, summary
 from .mini_model import MiniModel
@@ -31,9 +32,7 @@ CUES = ("eye height", "tabletop")
 
 def chosen_sets(cache: Path | None, count: int | None) -> dict[str, Iterable[Sample]]:
     """The frozen sets by name; Cycles pictures only where there is a cache of them."""
-    sets: dict[str, Iterable[Sample]] = {"generator": generator_samples(count)}
-    if dataset.PLACES_LIST.exists():
-        sets["places"] = place_samples(count)
+    sets: dict[str, Iterable[Sample]] = {"generator": generator_samples(count), "places": place_samples(count)}
     if cache is not None:
         sets["Cycles"] = cycles_samples(cache)
         sets["Cycles places"] = cycles_place_samples(cache)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import cycles_scenes, dataset, priors
 from .cycles import frozen as cycles_frozen
-from .frozen_lists import read_frozen
+from .frozen_lists import LAYOUTS, PLACES, read_frozen
 from .shading import Picture
 
 EYE_HEIGHT_M = (1.1, 1.9)
@@ -34,7 +34,7 @@ def cue_of(group: str, height_m: float) -> str:
     return "eye height" if EYE_HEIGHT_M[0] <= height_m <= EYE_HEIGHT_M[1] else "other"
 
 
-def generator_samples(count: int | None = None, frozen: Path = dataset.GENERATOR_LIST) -> Iterable[Sample]:
+def generator_samples(count: int | None = None, frozen: Path = LAYOUTS.path) -> Iterable[Sample]:
     """Frozen generator scenes (the first `count` of a list), rendered on the spot."""
     for scene, picture in dataset.frozen_layouts(read_frozen(frozen)[:count]):
         yield Sample(scene.layout, cue_of(scene.layout, scene.camera.position[1]), picture)
@@ -43,7 +43,7 @@ def generator_samples(count: int | None = None, frozen: Path = dataset.GENERATOR
 def place_samples(count: int | None = None) -> Iterable[Sample]:
     """The harder frozen generator scenes: furnished places of true size."""
     cues = {"standing": "eye height", "sitting": "eye height", "tabletop": "tabletop"}
-    for place, picture in dataset.frozen_places(read_frozen(dataset.PLACES_LIST)[:count]):
+    for place, picture in dataset.frozen_places(read_frozen(PLACES.path)[:count]):
         yield Sample(place.layout, cues.get(place.viewpoint, "other"), picture, priors.MIX_PRIOR)
 
 

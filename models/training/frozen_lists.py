@@ -21,7 +21,22 @@ from .shading import Picture
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+@dataclass(frozen=True)
+class FrozenList:
+    """Where a list lies, the seed it begins with, and how many scenes stand in it."""
+
+    path: Path
+    first_seed: int
+    count: int
+
+
 FROZEN_FOLDER = Path(__file__).parent / "frozen"
+LAYOUTS = FrozenList(FROZEN_FOLDER / "generator_scenes.json", 10_000_000, 300)
+CYCLES_SCENES = FrozenList(FROZEN_FOLDER / "cycles_scenes.json", 20_000_000, 30)
+PLACES = FrozenList(FROZEN_FOLDER / "places_scenes.json", 30_000_000, 300)
+CYCLES_PLACES = FrozenList(FROZEN_FOLDER / "cycles_places_scenes.json", 40_000_000, 60)
+EVALUATION_SEEDS = LAYOUTS.first_seed
+"""All seeds from here on are kept for evaluation."""
 _GRID = (6, 8)
 Described = TypeVar("Described", bound="DataclassInstance")
 Draw = Callable[[int], Described]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dataset import EVALUATION_SEEDS
+from .frozen_lists import EVALUATION_SEEDS
 
 Array = npt.NDArray[Any]
 _LOCAL_HEADER = struct.Struct("<4s22xHH")

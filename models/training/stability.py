@@ -63,7 +63,7 @@ def resized_change_in_use(engine: DepthEngine, picture: Picture) -> float:
     depth, ground = (
         cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for layer in (large.values, large.valid.astype(np.float32))
     )
-    return change(np.asarray(depth), small.values, 1 - np.asarray(ground), 1 - small.valid.astype(np.float32))
+    return change(np.asarray(depth), small.values, 1 - np.asarray(ground, np.float32), 1 - small.valid.astype(np.float32))
 
 
 def stability(model: MiniModel, engine: DepthEngine, pictures: Sequence[Picture]) -> Stability:

@@ -23,7 +23,7 @@ from depthbridge.models.training.places.rendering import pixel_rays, render_plac
 from depthbridge.models.training.places.stage import SKY, see, set_up
 from depthbridge.models.training.shards import Pictures, Source
 
-LIST = frozen_lists.read_frozen(frozen.CYCLES_PLACES_LIST)
+LIST = frozen_lists.read_frozen(frozen_lists.CYCLES_PLACES.path)
 QUICK = Manner(samples=4, denoised=True, bounces=0, reach_m=1.5, lamps=1.0, seed=1)
 
 
@@ -38,7 +38,7 @@ def test_a_frozen_place_has_its_frozen_depth(at: int, tmp_path: Path) -> None:
 
 
 def test_the_old_scenes_have_theirs(tmp_path: Path) -> None:
-    entry = frozen_lists.read_frozen(cycles_render.CYCLES_LIST)[2]
+    entry = frozen_lists.read_frozen(frozen_lists.CYCLES_SCENES.path)[2]
     scene = cycles_render.draw_scene(entry.seed)
     cycles_render.render_scene(scene, tmp_path, colour=False)
     assert frozen_lists.same_fingerprint(frozen_lists.fingerprint(read_picture(scene.seed, scene.focal_px, tmp_path).depth_m), entry.fingerprint)
@@ -123,7 +123,7 @@ def test_shards_hold_what_training_reads_and_a_run_goes_on(tmp_path: Path, monke
 
 
 def test_evaluation_seeds_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["cycles_pictures", "--first-seed", str(dataset.EVALUATION_SEEDS - 1), "--count", "2", "--out", "x"])
+    monkeypatch.setattr(sys, "argv", ["cycles_pictures", "--first-seed", str(frozen_lists.EVALUATION_SEEDS - 1), "--count", "2", "--out", "x"])
     with pytest.raises(SystemExit):
         cycles_pictures.main()
     assert "kept for evaluation" in capsys.readouterr().err

@@ -9,15 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..frozen_lists import FROZEN_FOLDER, frozen_pictures, read_frozen
+from ..frozen_lists import CYCLES_PLACES, frozen_pictures, read_frozen
 from ..shading import Picture
 from .description import CyclesPlace
 from .drawing import draw_place
 from .rendered import read_whole_picture
 
-CYCLES_PLACES_LIST = FROZEN_FOLDER / "cycles_places_scenes.json"
-FIRST_SEED = 40_000_000
-PLACE_COUNT = 60
 NEAREST_M = 0.25
 
 
@@ -33,4 +30,4 @@ def sound(picture: Picture) -> bool:
 
 def frozen_places(cache: Path) -> Iterator[tuple[CyclesPlace, Picture]]:
     """The frozen places with their rendered pictures; see `frozen_lists.frozen_pictures`. FileNotFoundError tells how to render one."""
-    return frozen_pictures(read_frozen(CYCLES_PLACES_LIST), draw_place, lambda place: read_whole_picture(place.seed, place.focal_px, cache))
+    return frozen_pictures(read_frozen(CYCLES_PLACES.path), draw_place, lambda place: read_whole_picture(place.seed, place.focal_px, cache))

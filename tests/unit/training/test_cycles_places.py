@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from depthbridge.models.training import cycles_scenes, dataset, evaluate, frozen_lists
+from depthbridge.models.training import cycles_scenes, evaluate, frozen_lists
 from depthbridge.models.training.cycles import frozen
 from depthbridge.models.training.cycles.coats import PATTERNS
 from depthbridge.models.training.cycles.description import CyclesPlace
@@ -18,7 +19,7 @@ from depthbridge.models.training.evaluation_sets import cycles_place_samples
 from depthbridge.models.training.exact_text import exact_hash
 from depthbridge.models.training.shading import Picture
 
-LIST = frozen_lists.read_frozen(frozen.CYCLES_PLACES_LIST)
+LIST = frozen_lists.read_frozen(frozen_lists.CYCLES_PLACES.path)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def test_every_frozen_place_still_hashes_the_same(places: list[CyclesPlace]) -> 
 
 
 def test_no_seed_is_one_of_training_or_of_another_list() -> None:
-    others = {e.seed for path in (dataset.GENERATOR_LIST, dataset.PLACES_LIST, cycles_scenes.CYCLES_LIST) for e in frozen_lists.read_frozen(path)}
-    assert min(entry.seed for entry in LIST) >= frozen.FIRST_SEED > max(others) > dataset.EVALUATION_SEEDS
+    others = {e.seed for path in (frozen_lists.LAYOUTS.path, frozen_lists.PLACES.path, frozen_lists.CYCLES_SCENES.path) for e in frozen_lists.read_frozen(path)}
+    assert min(entry.seed for entry in LIST) >= frozen_lists.CYCLES_PLACES.first_seed > max(others) > frozen_lists.EVALUATION_SEEDS
 
 
 def test_cameras_are_where_their_viewpoint_says(places: list[CyclesPlace]) -> None:
@@ -74,7 +75,7 @@ def depth_like(entry: frozen_lists.FrozenScene) -> np.ndarray:
 def keep(monkeypatch: pytest.MonkeyPatch, folder: Path, entry: frozen_lists.FrozenScene, depth: np.ndarray | None = None) -> None:
     """A list of one entry, and a cache with a picture of it."""
     frozen_lists.write_frozen([entry], folder / "list.json")
-    monkeypatch.setattr(frozen, "CYCLES_PLACES_LIST", folder / "list.json")
+    monkeypatch.setattr(frozen, "CYCLES_PLACES", replace(frozen_lists.CYCLES_PLACES, path=folder / "list.json"))
     np.save(folder / f"{entry.seed}.npy", depth_like(entry) if depth is None else depth)
     (folder / f"{entry.seed}.png").write_bytes(ONE_PIXEL)
 

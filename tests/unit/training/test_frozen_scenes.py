@@ -13,36 +13,36 @@ from depthbridge.models.training.shading import render
 
 
 def test_every_frozen_generator_description_still_hashes_the_same() -> None:
-    frozen = frozen_lists.read_frozen(dataset.GENERATOR_LIST)
+    frozen = frozen_lists.read_frozen(frozen_lists.LAYOUTS.path)
     assert len(frozen) == 300
     for entry in frozen:
         assert exact_text.exact_hash(layouts.draw_scene(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_every_frozen_cycles_description_still_hashes_the_same() -> None:
-    frozen = frozen_lists.read_frozen(cycles_scenes.CYCLES_LIST)
+    frozen = frozen_lists.read_frozen(frozen_lists.CYCLES_SCENES.path)
     assert len(frozen) == 30
     for entry in frozen:
         assert exact_text.exact_hash(cycles_scenes.draw_scene(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_evaluation_seeds_are_out_of_reach_of_training(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert min(entry.seed for entry in frozen_lists.read_frozen(dataset.GENERATOR_LIST)) >= dataset.EVALUATION_SEEDS
-    assert min(entry.seed for entry in frozen_lists.read_frozen(cycles_scenes.CYCLES_LIST)) >= dataset.EVALUATION_SEEDS
-    monkeypatch.setattr("sys.argv", ["dataset", "pictures", "--first-seed", str(dataset.EVALUATION_SEEDS), "--count", "1", "--out", "x"])
+    assert min(entry.seed for entry in frozen_lists.read_frozen(frozen_lists.LAYOUTS.path)) >= frozen_lists.EVALUATION_SEEDS
+    assert min(entry.seed for entry in frozen_lists.read_frozen(frozen_lists.CYCLES_SCENES.path)) >= frozen_lists.EVALUATION_SEEDS
+    monkeypatch.setattr("sys.argv", ["dataset", "pictures", "--first-seed", str(frozen_lists.EVALUATION_SEEDS), "--count", "1", "--out", "x"])
     with pytest.raises(SystemExit):
         dataset.main()
     assert "kept for evaluation" in capsys.readouterr().err
 
 
 def test_frozen_depth_fingerprints_hold() -> None:
-    for entry, (_, picture) in zip(frozen_lists.read_frozen(dataset.GENERATOR_LIST)[:20], dataset.frozen_layouts(frozen_lists.read_frozen(dataset.GENERATOR_LIST)[:20]), strict=True):
+    for entry, (_, picture) in zip(frozen_lists.read_frozen(frozen_lists.LAYOUTS.path)[:20], dataset.frozen_layouts(frozen_lists.read_frozen(frozen_lists.LAYOUTS.path)[:20]), strict=True):
         assert frozen_lists.same_fingerprint(frozen_lists.fingerprint(picture.depth_m), entry.fingerprint)
         assert dataset.worth_seeing(picture)
 
 
 def test_a_changed_scene_is_refused() -> None:
-    entry = frozen_lists.read_frozen(dataset.GENERATOR_LIST)[0]
+    entry = frozen_lists.read_frozen(frozen_lists.LAYOUTS.path)[0]
     other = frozen_lists.FrozenScene(entry.seed, "0" * 64, entry.fingerprint)
     with pytest.raises(frozen_lists.FrozenSceneChanged, match="description"):
         next(iter(dataset.frozen_layouts([other])))

@@ -195,14 +195,14 @@ def test_targets_of_places_are_canonical_depth_of_the_whole_picture() -> None:
 
 
 def test_every_frozen_place_still_hashes_the_same() -> None:
-    frozen = frozen_lists.read_frozen(dataset.PLACES_LIST)
-    assert len(frozen) == 300 and min(entry.seed for entry in frozen) >= dataset.PLACE_SEEDS
+    frozen = frozen_lists.read_frozen(frozen_lists.PLACES.path)
+    assert len(frozen) == 300 and min(entry.seed for entry in frozen) >= frozen_lists.PLACES.first_seed
     for entry in frozen:
         assert exact_hash(draw_place(entry.seed)) == entry.sha256, entry.seed
 
 
 def test_frozen_places_render_as_they_were_and_a_changed_one_is_refused() -> None:
-    frozen = frozen_lists.read_frozen(dataset.PLACES_LIST)
+    frozen = frozen_lists.read_frozen(frozen_lists.PLACES.path)
     for entry, (place, picture) in zip(frozen[:6], dataset.frozen_places(frozen[:6]), strict=True):
         assert place.seed == entry.seed and dataset.worth_seeing(picture)
     with pytest.raises(frozen_lists.FrozenSceneChanged, match="description"):

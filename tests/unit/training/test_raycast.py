@@ -108,7 +108,9 @@ def test_hits_lie_on_the_surface_and_nothing_of_the_solid_lies_before_them(shape
     t = intersect_unit(shape, o, d)[0]
     steps = np.linspace(0, 2, 4001, dtype=np.float64)
     inside = is_inside(shape, o.astype(np.float64) + d.astype(np.float64) * steps)
-    slack = 2e-3 + 2e-6 * float((o * o).sum())  # float32, in units of the solid
+    far2 = float((o * o).sum())
+    slack = 2e-3 + 2e-6 * far2  # float32, in units of the solid
+    slack += np.sqrt(1e-7 * far2) if shape == "cone" else 0  # at the apex its equation is flat: an error of it is a root's of the place
     if np.isfinite(t):
         assert not inside[steps < t - slack].any()
         assert is_inside(shape, o + d * t, slack=slack).all()

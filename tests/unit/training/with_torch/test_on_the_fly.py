@@ -19,8 +19,9 @@ if "bpy" in sys.modules:  # continuous integration gives this folder a process o
 torch = pytest.importorskip("torch", reason="training takes the training extra (torch)")
 
 from depthbridge.models.training import train  # noqa: E402
-from depthbridge.models.training.dataset import EVALUATION_SEEDS, TRAINING_DEPTH_SPREAD, layout_pair  # noqa: E402
+from depthbridge.models.training.dataset import TRAINING_DEPTH_SPREAD, layout_pair  # noqa: E402
 from depthbridge.models.training.dataset import worth_seeing as worth_seeing_one  # noqa: E402
+from depthbridge.models.training.frozen_lists import EVALUATION_SEEDS  # noqa: E402
 from depthbridge.models.training.layouts import FRAMES, draw_scene  # noqa: E402
 from depthbridge.models.training.on_the_fly import drawn  # noqa: E402
 from depthbridge.models.training.on_the_fly.mixture import Mixture, share  # noqa: E402
