@@ -6,6 +6,8 @@ A picture that is shrunk or zoomed has another focal length in pixels, so its ca
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,18 @@ _RESIZES = (0.86, 1.0, 1.14)
 """A few fixed ones: every new size costs a processor's convolutions a compilation."""
 _ZOOMED = 0.4
 _MOST_ZOOM = 1.5
+
+
+def from_stored(
+    rgb: npt.NDArray[np.uint8], depth: npt.NDArray[np.float16], device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Pictures as shards hold them, (B, h, w, 3) and (B, h, w), as training takes them: float32 (B, 3, h, w) in [0, 1] and (B, h, w)."""
+    return torch.from_numpy(rgb).to(device).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(depth).to(device).float()
+
+
+def step_dice(seed: int, step: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """What a step draws from on a device."""
+    return torch.Generator(device).manual_seed(seed * 1_000_003 + step)
 
 
 def normalise(rgb: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ...engines.recognise import CANONICAL_FOCAL_PX
 from .cycles.part_meshes import UnknownBody
 from .cycles.studio import Image, Manner, Studio
-from .dataset import TRAINING_DEPTH_SPREAD, Pair, has_cues, worth_seeing, write_shard
+from .dataset import TRAINING_DEPTH_SPREAD, Pair, has_cues, stored_depth, worth_seeing, write_shard
 from .frozen_lists import EVALUATION_SEEDS
 from .places.description import Place
 from .places.drawing import draw_place
@@ -92,8 +92,7 @@ def stored_pairs(studio: Studio, first_seed: int, count: int) -> Iterator[Pair]:
         picture = picture_of(studio, place)
         if picture is None or not has_cues(picture.rgb, 0.1):
             continue
-        target = np.clip(picture.depth_m * (CANONICAL_FOCAL_PX / place.camera.focal_px), 0.02, 6e4) * ~picture.sky
-        yield picture.rgb, target.astype(np.float16)
+        yield picture.rgb, stored_depth(picture.depth_m, picture.sky, place.camera.focal_px)
 
 
 def main() -> None:

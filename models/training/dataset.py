@@ -28,7 +28,7 @@ from .places.description import Place
 from .places.drawing import draw_place
 from .places.looks import photographs_at_hand
 from .places.rendering import render_place
-from .scenes import Scene
+from .scenes import FloatArray, Scene
 from .shading import Picture, render
 
 DEPTH_SPREAD = 1.6
@@ -36,6 +36,11 @@ DEPTH_SPREAD = 1.6
 
 TRAINING_DEPTH_SPREAD = 1.25
 """Training also sees flatter scenes, but not bare walls."""
+
+LEAST_GROUND = 0.15
+NEAREST_M = 0.1
+CANONICAL_RANGE = (0.02, 6e4)
+"""What is stored of depth: what float16 holds."""
 
 SHARD_SIZE = 250
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]
@@ -46,7 +51,7 @@ GENERATORS: tuple[Generator, ...] = ("layouts", "places", "mix")
 def worth_seeing(picture: Picture, spread: float = DEPTH_SPREAD) -> bool:
     """Enough depth spread, enough that is not sky, nothing glued to the lens."""
     depth = picture.depth_m[~picture.sky]
-    if depth.size < 0.15 * picture.sky.size or float(np.min(depth)) < 0.1:
+    if depth.size < LEAST_GROUND * picture.sky.size or float(np.min(depth)) < NEAREST_M:
         return False
     near, far = np.percentile(depth, (10, 90))
     return bool(far / near > spread)
@@ -80,6 +85,11 @@ def frozen_places(frozen: Iterable[FrozenScene]) -> Iterator[tuple[Place, Pictur
     return frozen_pictures(frozen, draw_place, render_place)
 
 
+def stored_depth(depth_m: FloatArray, sky: npt.NDArray[np.bool_], focal_px: float) -> npt.NDArray[np.float16]:
+    """Canonical depth as shards hold it, 0 on sky, of planar depth in metres."""
+    return np.asarray(np.clip(depth_m * (CANONICAL_FOCAL_PX / focal_px), *CANONICAL_RANGE) * ~sky, np.float16)
+
+
 def training_pair(picture: Picture) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16]]:
     """Half-size (h, w, 3) sRGB and canonical depth (h, w), 0 on sky.
 
@@ -88,16 +98,13 @@ def training_pair(picture: Picture) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
     """
     height, width = picture.sky.shape
     small = cv2.resize(picture.rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    canonical = picture.depth_m * (CANONICAL_FOCAL_PX / picture.focal_px)
-    target = np.clip(canonical[1::2, 1::2], 0.02, 6e4) * ~picture.sky[1::2, 1::2]
-    return np.asarray(small, np.uint8), target.astype(np.float16)
+    return np.asarray(small, np.uint8), stored_depth(picture.depth_m[1::2, 1::2], picture.sky[1::2, 1::2], picture.focal_px)
 
 
 def place_pair(place: Place) -> tuple[Picture, Pair]:
     """A place rendered at half size, and its stored pair; depth is that of the ray through each stored pixel's centre."""
     picture = render_place(place, 0.5)
-    target = np.clip(picture.depth_m * (CANONICAL_FOCAL_PX / place.camera.focal_px), 0.02, 6e4) * ~picture.sky
-    return picture, (picture.rgb, target.astype(np.float16))
+    return picture, (picture.rgb, stored_depth(picture.depth_m, picture.sky, place.camera.focal_px))
 
 
 def layout_pair(scene: Scene) -> Pair | None:

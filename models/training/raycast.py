@@ -41,6 +41,11 @@ def dot(a: Values, b: Values) -> Values:
     return as_float32(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
+def length(vectors: Values) -> Values:
+    """Of (3, ...) vectors, column by column."""
+    return as_float32(library_of(vectors).sqrt(dot(vectors, vectors)))
+
+
 def camera_rays(camera: SceneCamera) -> FloatArray:
     """(3, H*W) world directions through the pixel centres, forward component 1."""
     u = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2) / camera.focal_px
@@ -119,14 +124,14 @@ def unit_normals(shape: Shape, q: Values) -> Values:
         return q
     if shape == "box":
         axis = lib.abs(q).argmax(0)
-        return lib.stack([lib.where(axis == i, lib.sign(q[i]), 0 * q[i]) for i in range(3)])
+        return lib.stack([lib.where(axis == i, lib.sign(q[i]), 0) for i in range(3)])
     if shape == "cylinder":
         cap = lib.abs(q[1]) > lib.hypot(q[0], q[2])
-        up = lib.where(cap, lib.sign(q[1]), 0 * q[1])
+        up = lib.where(cap, lib.sign(q[1]), 0)
     else:
         cap = q[1] < -0.9995
-        up = lib.where(cap, -1 + 0 * q[1], lib.hypot(q[0], q[2]) / 2)
-    return lib.stack([lib.where(cap, 0 * q[0], q[0]), up, lib.where(cap, 0 * q[2], q[2])])
+        up = lib.where(cap, -1, lib.hypot(q[0], q[2]) / 2)
+    return lib.stack([lib.where(cap, 0, q[0]), up, lib.where(cap, 0, q[2])])
 
 
 def world_normals(solid: Solid, points: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -159,22 +164,30 @@ def screen_window(solid: Solid, camera: SceneCamera) -> tuple[slice, slice] | No
     return None if left >= right or top >= bottom else (slice(top, bottom), slice(left, right))
 
 
-def surroundings_hit(
-    low: Vector, high: Vector | None, origin: FloatArray, d: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def ground_hit(origin: Values, d: Values) -> tuple[Values, Values]:
+    """Depth and surface id of open ground and sky, for rays from `origin`."""
+    lib = library_of(d)
+    down = d[1] < -1e-6
+    return as_float32(lib.where(down, -origin[1] / lib.where(down, d[1], -1), MISS)), lib.where(down, FLOOR, SKY)
+
+
+def room_hit(low: Values, high: Values, origin: Values, d: Values) -> tuple[Values, Values]:
+    """The same of the inside of the room between `low` and `high`."""
+    lib = library_of(d)
+    step = lib.where(lib.abs(d) < 1e-9, lib.where(d > 0, _LEAST_STEP, -_LEAST_STEP), d)
+    x, y, z = (lib.where(d > 0, high, low) - origin) / step
+    leave = lib.minimum(lib.minimum(x, y), z)
+    level, across = (y == leave) & (x != leave), x == leave
+    up = lib.where(across, d[0], lib.where(level, d[1], d[2])) > 0
+    sides = lib.where(across, WALLS, WALLS + 2) + up
+    return leave, lib.where(level, lib.where(up, CEILING, FLOOR), sides)
+
+
+def surroundings_hit(low: Vector, high: Vector | None, origin: FloatArray, d: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Depth and surface id of the room's inside, or of the open ground and sky, for rays from `origin` (3, 1)."""
     if high is None:
-        down = d[1] < -1e-6
-        depth = np.where(down, -origin[1] / np.where(down, d[1], -1), MISS)
-        return depth.astype(np.float32), np.where(down, FLOOR, SKY)
-    bounds = np.where(d > 0, np.array(high, np.float32)[:, None], np.array(low, np.float32)[:, None])
-    leave = (bounds - origin) / np.where(
-        np.abs(d) < 1e-9, np.where(d > 0, np.float32(1e-9), np.float32(-1e-9)), d
-    )
-    axis = leave.argmin(axis=0)
-    up = np.take_along_axis(d, axis[None], 0)[0] > 0
-    ids = np.where(axis == 1, np.where(up, CEILING, FLOOR), np.where(axis == 0, WALLS, WALLS + 2) + up)
-    return leave.min(axis=0), ids
+        return ground_hit(origin, d)
+    return room_hit(np.array(low, np.float32)[:, None], np.array(high, np.float32)[:, None], origin, d)
 
 
 def cast(scene: Scene) -> Hits:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import textures
+from .array_library import Values, as_float32, library_of
 from .raycast import (
     CEILING,
     FIRST_SOLID,
@@ -21,10 +22,11 @@ from .raycast import (
     cast,
     dot,
     intersect_unit,
+    length,
     to_local,
     world_normals,
 )
-from .scenes import FloatArray, Light, Scene
+from .scenes import FloatArray, Light, Scene, Vector
 
 HORIZON_CANONICAL = 1200.0
 """Ground seen farther than this (in units of 300 px focal length; about a kilometre) counts as sky: less than a pixel high."""
@@ -44,10 +46,6 @@ class Picture:
     sky: npt.NDArray[np.bool_]
     """(H, W)."""
     focal_px: float
-
-
-def _length(vectors: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt(dot(vectors, vectors)), np.float32)
 
 
 def _surfaces(
@@ -76,7 +74,7 @@ def _surfaces(
             toward = 1.0 if surface in (FLOOR, WALLS, WALLS + 2) else -1.0
             normals[axis, at] = toward
             uv = here[[i for i in (0, 2, 1) if i != axis]]
-        slant = np.abs(dot(normals[:, at], hits.directions[:, at])) / _length(hits.directions[:, at])
+        slant = np.abs(dot(normals[:, at], hits.directions[:, at])) / length(hits.directions[:, at])
         albedo[:, at] = textures.colours(material, uv, footprint[at] / np.maximum(slant, 0.05))
         gloss[at], glow[at] = material.gloss, material.glow
     return albedo, normals, gloss, glow
@@ -106,7 +104,7 @@ def _shadow(
 ) -> FloatArray:
     """(N,) share of the light that arrives, softened over 4x4 blocks."""
     height, width = scene.camera.height, scene.camera.width
-    target = np.array(light.vector, np.float32)[:, None] + light_spread(height, width) * np.float32(light.size)
+    target = _column(light.vector) + light_spread(height, width) * np.float32(light.size)
     at = np.flatnonzero(lit)
     origin = points[:, at] + normals[:, at] * np.float32(2e-3)
     ray = target[:, at] - origin if light.kind == "lamp" else target[:, at]
@@ -130,66 +128,61 @@ def _shadow(
     return np.asarray(cv2.blur(share.reshape(height, width), (DITHER, DITHER)), np.float32).ravel()
 
 
-def _corner_darkening(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:
-    """(N,) a cheap ambient occlusion: rooms are darker where their faces meet."""
-    around = scene.surroundings
-    gap = np.full(points.shape[1], 9.0, np.float32)
-    if around.high is not None:
-        low, high = np.array(around.low, np.float32)[:, None], np.array(around.high, np.float32)[:, None]
-        x, y, z = np.minimum(points - low, high - points)
-        least, most = np.minimum(np.minimum(x, y), z), np.maximum(np.maximum(x, y), z)
-        gap = np.where(hits.surface >= FIRST_SOLID, least, x + y + z - least - most)
-    return np.asarray(1 - 0.35 * np.exp(-np.maximum(gap, 0) / 0.25), np.float32)
+def corner_darkening(low: Values, high: Values, points: Values, on_solid: Values) -> Values:
+    """A cheap ambient occlusion: rooms, from `low` to `high`, are darker where their faces meet. For NumPy and torch."""
+    lib = library_of(points)
+    x, y, z = lib.minimum(points - low, high - points)
+    least, most = lib.minimum(lib.minimum(x, y), z), lib.maximum(lib.maximum(x, y), z)
+    gap = lib.where(on_solid, least, x + y + z - least - most)
+    return as_float32(1 - 0.35 * lib.exp(-lib.clip(gap, 0, None) / 0.25))
 
 
-def _sky_colour(scene: Scene, directions: FloatArray) -> FloatArray:
-    around = scene.surroundings
-    unit = directions / _length(directions)
-    rise = np.clip(unit[1], 0, 1) ** 0.6
-    horizon, zenith = (np.array(c, np.float32)[:, None] for c in (around.sky_horizon, around.sky_zenith))
-    colour = horizon + (zenith - horizon) * rise
-    if around.clouds > 0:
-        flat = unit[[0, 2]] / np.maximum(unit[1], 0.05) * np.float32(40)
-        tile = textures.noise_tile(5, 1)
-        uv = flat.astype(np.int64) & 255
-        cover = (
-            np.clip(tile[uv[1], uv[0]] * 1.6 - 0.6, 0, 1)
-            * np.float32(around.clouds)
-            * np.clip(unit[1] * 8, 0, 1)
-        )
-        colour = colour + (np.float32(0.95) - colour) * cover
-    return np.asarray(colour, np.float32)
+def sky_colour(horizon: Values, zenith: Values, clouds: Values, directions: Values) -> Values:
+    """Linear RGB of the sky seen in some `directions` (3, ...). For NumPy and torch."""
+    lib = library_of(directions)
+    unit = directions / length(directions)
+    colour = horizon + (zenith - horizon) * lib.clip(unit[1], 0, 1) ** 0.6
+    flat = unit[[0, 2]] / lib.clip(unit[1], 0.05, None) * (40 / 256)
+    cover = lib.clip(textures.look_up(textures.noise_tile(5, 1), flat, 1.0) * 1.6 - 0.6, 0, 1) * clouds * lib.clip(unit[1] * 8, 0, 1)
+    return as_float32(colour + (0.95 - colour) * cover)
+
+
+def _column(vector: Vector) -> FloatArray:
+    return np.array(vector, np.float32)[:, None]
 
 
 def _lit(scene: Scene, hits: Hits, points: FloatArray) -> FloatArray:
     """(3, N) linear colour of every pixel, sky and haze included."""
     albedo, normals, gloss, glow = _surfaces(scene, hits, points)
-    view = hits.directions / _length(hits.directions)
+    view = hits.directions / length(hits.directions)
     fill = np.float32(scene.ambient) * (0.75 + 0.25 * normals[1] - 0.15 * dot(normals, view))
-    light_sum = np.repeat((fill * _corner_darkening(scene, hits, points))[None], 3, axis=0)
+    around = scene.surroundings
+    if around.high is not None:
+        fill = fill * corner_darkening(_column(around.low), _column(around.high), points, hits.surface >= FIRST_SOLID)
+    light_sum = np.repeat(fill[None], 3, axis=0)
     shine: FloatArray = np.zeros((3, points.shape[1]), np.float32)
     for light in scene.lights:
-        vector = np.array(light.vector, np.float32)[:, None]
+        vector = _column(light.vector)
         ray = vector - points if light.kind == "lamp" else np.repeat(vector, points.shape[1], axis=1)
-        distance = _length(ray)
+        distance = length(ray)
         ray = ray / np.maximum(distance, 1e-6)
         facing = dot(normals, ray)
         share = _shadow(scene, light, points, normals, (facing > 0) & (hits.surface != SKY))
         share = share * np.float32(light.strength)
         if light.kind == "lamp":
             share = share * 3 / (1.5 + distance * distance * 0.5)
-        colour = np.array(light.colour, np.float32)[:, None]
+        colour = _column(light.colour)
         light_sum += colour * (np.maximum(facing, 0) * share)
         half = ray - view
-        half = half / np.maximum(_length(half), 1e-6)
+        half = half / np.maximum(length(half), 1e-6)
         shine += colour * (gloss * share * np.maximum(dot(normals, half), 0) ** 40)
     lit: FloatArray = albedo * (light_sum + glow) + shine
     sky = hits.surface == SKY
-    if scene.surroundings.high is None:
-        background = _sky_colour(scene, hits.directions)
-        if scene.surroundings.haze_m > 0:
-            veil = 1 - np.exp(-np.where(sky, 0, hits.depth) / np.float32(scene.surroundings.haze_m))
-            lit = lit + (np.array(scene.surroundings.sky_horizon, np.float32)[:, None] - lit) * veil
+    if around.high is None:
+        background = sky_colour(_column(around.sky_horizon), _column(around.sky_zenith), np.float32(around.clouds), hits.directions)
+        if around.haze_m > 0:
+            veil = 1 - np.exp(-np.where(sky, 0, hits.depth) / np.float32(around.haze_m))
+            lit = lit + (_column(around.sky_horizon) - lit) * veil
         lit = np.where(sky, background, lit)
     return np.asarray(lit, np.float32)
 
@@ -217,7 +210,7 @@ def render(scene: Scene) -> Picture:
     size = (scene.camera.height, scene.camera.width)
     sky = (hits.surface == SKY) | (hits.depth * (300 / scene.camera.focal_px) > HORIZON_CANONICAL)
     reach = np.minimum(np.where(hits.surface == SKY, 1, hits.depth), FAR_M)
-    points = np.array(scene.camera.position, np.float32)[:, None] + hits.directions * reach
+    points = _column(scene.camera.position) + hits.directions * reach
     rgb = _develop(scene, _lit(scene, hits, points))
     return Picture(
         rgb,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...engines.depth_map import SKY_THRESHOLD
 from ...engines.engine import DepthEngine
-from .mini_model import Estimate, MiniModel
+from .mini_model import MiniModel
 from .scenes import FloatArray
 from .shading import Picture
 
@@ -46,11 +46,11 @@ def shifted_change(model: MiniModel, picture: Picture) -> float:
     return change(here.depth[1:, 1:], there.depth[:-1, :-1], here.sky[1:, 1:], there.sky[:-1, :-1])
 
 
-def resized_change(model: MiniModel, picture: Picture, whole: Estimate | None = None) -> float:
+def resized_change(model: MiniModel, picture: Picture) -> float:
     """The picture as it is, and at 0.9 of its size, rounded to multiples of 14; compared at the smaller size."""
     height, width = (max(_PATCH, round(side * 0.9 / _PATCH) * _PATCH) for side in picture.sky.shape)
     small = model.estimate(np.asarray(cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
-    large = whole or model.estimate(picture.rgb)
+    large = model.estimate(picture.rgb)
     depth, sky = (cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for layer in (large.depth, large.sky))
     return change(np.asarray(depth), small.depth, np.asarray(sky), small.sky)
 

@@ -73,7 +73,7 @@ def _planks(uv: Values) -> Values:
     row = lib.floor(uv[0] * 4)
     tone = (lib.sin(row * 12.9898 + lib.floor(uv[1] + row * 0.37) * 78.233) * 43758.547) % 1
     seam = (uv[0] * 4 % 1 < 0.05) | ((uv[1] + row * 0.37) % 1 < 0.02)
-    return as_float32(lib.where(seam, 1 + 0 * tone, 0.6 * tone * (0.5 + look_up(noise_tile(3, 6), uv, 0.5))))
+    return as_float32(lib.where(seam, 1, 0.6 * tone * (0.5 + look_up(noise_tile(3, 6), uv, 0.5))))
 
 
 def _clouds(uv: Values) -> Values:

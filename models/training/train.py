@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .augment import augmented, normalise
+from .augment import augmented, normalise, step_dice
 from .checkpoint import Run, own_statistics
 from .learning_curve import write_curve
 from .losses import depth_losses
@@ -36,8 +36,7 @@ STATISTICS_BATCHES = 16
 def batch_of(shown: Mixture, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Normalised pictures (B, 3, h, w) and canonical depth (B, h, w) of a step."""
     stage = plan.stage_at(step)
-    dice = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-    seen, target = augmented(*shown.draw(plan.seed, step, stage.batch, device), stage.factor, dice)
+    seen, target = augmented(*shown.draw(plan.seed, step, stage.batch, device), stage.factor, step_dice(plan.seed, step))
     return normalise(seen), target
 
 

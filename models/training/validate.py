@@ -8,7 +8,7 @@ import torch
 
 from ...engines import depth_edges
 from ...engines.depth_map import SKY_THRESHOLD
-from .augment import normalise, resized
+from .augment import from_stored, normalise, resized
 from .network import MiniDepth
 from .shards import Pictures
 
@@ -20,8 +20,7 @@ def validate(network: MiniDepth, pictures: Pictures, device: torch.device, facto
     aligned, plain, edges, sky_right = [], [], [], []
     for part in (part for parts in pictures.parts.values() for part in parts):
         for i in range(0, len(part.depth), batch):
-            rgb = torch.from_numpy(np.array(part.rgb[i : i + batch])).permute(0, 3, 1, 2).float() / 255
-            depth = torch.from_numpy(part.depth[i : i + batch].astype(np.float32))
+            rgb, depth = from_stored(np.array(part.rgb[i : i + batch]), np.array(part.depth[i : i + batch]))
             size = (round(depth.shape[-2] * factor), round(depth.shape[-1] * factor))
             rgb, truth = resized(rgb, depth, *size, factor)
             with torch.autocast(device.type, torch.bfloat16):

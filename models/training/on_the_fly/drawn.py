@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ....engines.recognise import CANONICAL_FOCAL_PX
-from ..dataset import TRAINING_DEPTH_SPREAD, Pair, layout_pair
+from ..augment import from_stored, step_dice
+from ..dataset import CANONICAL_RANGE, LEAST_GROUND, NEAREST_M, TRAINING_DEPTH_SPREAD, Pair, layout_pair
 from ..layouts import FRAME_WEIGHTS, FRAMES, draw_scene
 from ..scenes import Scene
-from .rendering import Rendered, render_batch
+from .rendering import render_batch
 from .scene_batch import batch_scenes
 
 SEEDS = 8_000_000
@@ -52,7 +53,7 @@ def scenes_of(seed: int, step: int, frame: tuple[int, int]) -> Iterator[Scene]:
 def pictures_of(seed: int, step: int, count: int, frame: tuple[int, int], device: torch.device) -> Batch:
     """The first `count` of a step's scenes that are worth seeing: the same call gives the same pictures on the same kind of device."""
     scenes = scenes_of(seed, step, frame)
-    dice = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
+    dice = step_dice(seed, step, device)
     parts: list[Batch] = []
     while (missing := count - sum(len(depth) for _, depth in parts)) > 0:
         some = list(islice(scenes, min(missing, AT_ONCE)))
@@ -61,11 +62,15 @@ def pictures_of(seed: int, step: int, count: int, frame: tuple[int, int], device
 
 
 def by_device(scenes: Sequence[Scene], device: torch.device, dice: torch.Generator | None) -> Batch:
-    """Those of `scenes` that are worth seeing, all at once on a device."""
-    rgb, depth = _stored(render_batch(batch_scenes(scenes, device), dice), [scene.camera.focal_px for scene in scenes])
-    metres = depth * (torch.tensor([scene.camera.focal_px for scene in scenes], device=device) / CANONICAL_FOCAL_PX)[:, None, None]
+    """Those of `scenes` that are worth seeing, all at once on a device; stored as by `dataset.training_pair`: colour averaged over 2x2 pixels,
+    depth one of the four."""
+    batch = batch_scenes(scenes, device)
+    found = render_batch(batch, dice)
+    metres = found.depth_m[:, 1::2, 1::2]
     kept = worth_seeing(metres, TRAINING_DEPTH_SPREAD)
-    return rgb[kept], depth[kept]
+    rgb = (F.avg_pool2d(found.rgb[kept] * 255, 2) + 0.5).floor() / 255
+    canonical = (metres * (CANONICAL_FOCAL_PX / batch.focal)[..., None]).clamp(*CANONICAL_RANGE)
+    return rgb, torch.where(metres > 0, canonical, 0.0)[kept]
 
 
 def worth_seeing(metres: Tensor, spread: float) -> Tensor:
@@ -74,14 +79,7 @@ def worth_seeing(metres: Tensor, spread: float) -> Tensor:
     ground = torch.where(flat > 0, flat, torch.nan)
     near, far = ground.nanquantile(0.1, 1), ground.nanquantile(0.9, 1)
     nearest = torch.where(flat > 0, flat, torch.inf).amin(1)
-    return (torch.isfinite(ground).float().mean(1) >= 0.15) & (nearest >= 0.1) & (far / near > spread)
-
-
-def _stored(found: Rendered, focal_px: Sequence[float]) -> Batch:
-    """As `dataset.training_pair`: colour averaged over 2x2 pixels, depth one of the four."""
-    rgb = (F.avg_pool2d(found.rgb * 255, 2) + 0.5).floor() / 255
-    canonical = found.depth_m[:, 1::2, 1::2] * (CANONICAL_FOCAL_PX / torch.tensor(focal_px, device=rgb.device))[:, None, None]
-    return rgb, torch.where(canonical > 0, canonical.clamp(0.02, 6e4), 0.0)
+    return (torch.isfinite(ground).float().mean(1) >= LEAST_GROUND) & (nearest >= NEAREST_M) & (far / near > spread)
 
 
 def _by_processor(scenes: Sequence[Scene]) -> Batch:
@@ -89,5 +87,4 @@ def _by_processor(scenes: Sequence[Scene]) -> Batch:
     if not pairs:
         height, width = scenes[0].camera.height // 2, scenes[0].camera.width // 2
         return torch.zeros(0, 3, height, width), torch.zeros(0, height, width)
-    rgb, depth = (torch.from_numpy(np.stack(layer)) for layer in zip(*pairs, strict=True))
-    return rgb.permute(0, 3, 1, 2).float() / 255, depth.float()
+    return from_stored(np.stack([rgb for rgb, _ in pairs]), np.stack([depth for _, depth in pairs]))

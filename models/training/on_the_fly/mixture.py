@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ..augment import from_stored
 from ..layouts import FRAMES
 from ..shards import NoPictures, Pictures, Source
 from .drawn import Batch, frame_of, pictures_of
@@ -32,14 +33,13 @@ class Mixture:
 
     def draw(self, seed: int, step: int, count: int, device: torch.device) -> Batch:
         """`count` pictures of one size for a step: the same call gives the same pictures on the same kind of device."""
-        dice = np.random.Generator(np.random.PCG64((seed, step, 2)))
-        drawn = int(dice.binomial(count, self.drawn_part))
         if self._folders is None:
             return pictures_of(seed, step, count, frame_of(seed, step), device)
+        dice = np.random.Generator(np.random.PCG64((seed, step, 2)))
+        drawn = int(dice.binomial(count, self.drawn_part))
         # All of them are picked even where fewer are shown: with no drawn ones a step sees what it always saw, and one size is known.
         stored_rgb, stored_depth = self._folders.draw(seed, step, count)
-        rgb = torch.from_numpy(stored_rgb[drawn:]).to(device).permute(0, 3, 1, 2).float() / 255
-        depth = torch.from_numpy(stored_depth[drawn:]).to(device).float()
+        rgb, depth = from_stored(stored_rgb[drawn:], stored_depth[drawn:], device)
         if not drawn:
             return rgb, depth
         height, width = depth.shape[1:]

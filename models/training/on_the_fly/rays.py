@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..raycast import CEILING, FIRST_SOLID, FLOOR, SKY, WALLS, intersect_unit
-from .scene_batch import Around, SceneBatch, Solids
-
-_INF = float("inf")
+from ..raycast import FIRST_SOLID, ground_hit, intersect_unit, room_hit
+from .scene_batch import SceneBatch, Solids
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,6 @@ class Hits:
 def turned(rotation: Tensor, vectors: Tensor) -> Tensor:
     """(3, 3, ...) times (3, ...), whatever else is broadcast."""
     return torch.stack([row[0] * vectors[0] + row[1] * vectors[1] + row[2] * vectors[2] for row in rotation])
-
-
-def length(vectors: Tensor) -> Tensor:
-    return (vectors * vectors).sum(0).sqrt()
 
 
 def camera_rays(batch: SceneBatch) -> Tensor:
@@ -50,25 +44,12 @@ def into_slot(solids: Solids, slot: int, origin: Tensor, directions: Tensor) -> 
     return turned(frame, origin - solids.centre[:, slot]) / half, turned(frame, directions) / half
 
 
-def surroundings_hit(around: Around, origin: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """Depth and surface id of the inside of rooms, of open ground and sky."""
-    down = d[1] < -1e-6
-    ground = torch.where(down, -origin[1] / torch.where(down, d[1], -1.0), _INF)
-    bounds = torch.where(d > 0, around.high, around.low)
-    step = torch.where(d.abs() < 1e-9, torch.where(d > 0, 1e-9, -1e-9), d)
-    leave, axis = ((bounds - origin) / step).min(0)
-    up = d.gather(0, axis[None])[0] > 0
-    sides = torch.where(axis == 0, WALLS, WALLS + 2) + up.long()
-    inside = torch.where(axis == 1, torch.where(up, CEILING, FLOOR), sides)
-    outside = torch.where(down, FLOOR, SKY)
-    return torch.where(around.open, ground, leave), torch.where(around.open, outside, inside)
-
-
 def cast(batch: SceneBatch) -> Hits:
     """Nearest hit of every pixel of every camera."""
     directions = camera_rays(batch)
-    depth, surface = surroundings_hit(batch.around, batch.position, directions)
-    solids = batch.solids
+    around, solids = batch.around, batch.solids
+    ground, room = ground_hit(batch.position, directions), room_hit(around.low, around.high, batch.position, directions)
+    depth, surface = (torch.where(around.open, outside, inside) for outside, inside in zip(ground, room, strict=True))
     for slot, shape in enumerate(solids.shape):
         met = intersect_unit(shape, *into_slot(solids, slot, batch.position, directions))
         closer = (met < depth) & solids.there[slot]

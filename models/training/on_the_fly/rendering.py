@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..raycast import FIRST_SOLID, SKY
-from ..shading import DITHER, FAR_M, HORIZON_CANONICAL, light_spread
-from ..textures import look_up, noise_tile
-from .rays import Hits, blocked, cast, length
+from ..raycast import FIRST_SOLID, SKY, length
+from ..shading import DITHER, FAR_M, HORIZON_CANONICAL, corner_darkening, light_spread, sky_colour
+from .rays import Hits, blocked, cast
 from .scene_batch import LightSlot, SceneBatch
 from .surfaces import Surfaces, surfaces
 
@@ -56,46 +55,30 @@ def _shadow(batch: SceneBatch, light: LightSlot, points: Tensor, found: Surfaces
     return F.avg_pool2d(F.pad(share, (DITHER // 2, DITHER // 2 - 1) * 2, mode="reflect"), DITHER, 1).reshape(lit.shape)
 
 
-def _corner_darkening(batch: SceneBatch, hits: Hits, points: Tensor) -> Tensor:
-    x, y, z = torch.minimum(points - batch.around.low, batch.around.high - points)
-    least, most = torch.minimum(torch.minimum(x, y), z), torch.maximum(torch.maximum(x, y), z)
-    gap = torch.where(hits.surface >= FIRST_SOLID, least, x + y + z - least - most)
-    gap = torch.where(batch.around.open, 9.0, gap)
-    return 1 - 0.35 * torch.exp(-gap.clamp(min=0) / 0.25)
-
-
-def _sky_colour(batch: SceneBatch, directions: Tensor) -> Tensor:
-    around, unit = batch.around, directions / length(directions)
-    colour = around.horizon + (around.zenith - around.horizon) * unit[1].clamp(0, 1) ** 0.6
-    flat = unit[[0, 2]] / unit[1].clamp(min=0.05) * (40 / 256)
-    cover = (look_up(noise_tile(5, 1), flat, 1.0) * 1.6 - 0.6).clamp(0, 1) * around.clouds * (unit[1] * 8).clamp(0, 1)
-    return colour + (0.95 - colour) * cover
-
-
 def _lit(batch: SceneBatch, hits: Hits, points: Tensor) -> Tensor:
     """(3, B, N) linear colour of every pixel, sky and haze included."""
-    found = surfaces(batch, hits, points)
+    found, around = surfaces(batch, hits, points), batch.around
     sky = hits.surface == SKY
     view = hits.directions / length(hits.directions)
     fill = batch.ambient * (0.75 + 0.25 * found.normals[1] - 0.15 * (found.normals * view).sum(0))
-    light_sum = (fill * _corner_darkening(batch, hits, points)).expand(3, -1, -1)
+    dark = corner_darkening(around.low, around.high, points, hits.surface >= FIRST_SOLID)
+    light_sum = (fill * torch.where(around.open, 1.0, dark)).expand(3, -1, -1)
     shine = torch.zeros_like(points)
     for light in batch.lights:
         ray = torch.where(light.lamp, light.vector - points, light.vector)
         distance = length(ray)
         ray = ray / distance.clamp(min=1e-6)
         facing = (found.normals * ray).sum(0)
-        share = _shadow(batch, light, points, found, (facing > 0) & ~sky & light.there) * light.strength
+        share = _shadow(batch, light, points, found, (facing > 0) & ~sky) * light.strength
         share = torch.where(light.lamp, share * 3 / (1.5 + distance * distance * 0.5), share)
         light_sum = light_sum + light.colour * (facing.clamp(min=0) * share)
         half = ray - view
         half = half / length(half).clamp(min=1e-6)
         shine = shine + light.colour * (found.gloss * share * (found.normals * half).sum(0).clamp(min=0) ** 40)
     lit = found.albedo * (light_sum + found.glow) + shine
-    haze = batch.around.haze_m
-    veil = torch.where(batch.around.open & (haze > 0), 1 - torch.exp(-torch.where(sky, 0.0, hits.depth) / haze.clamp(min=1e-3)), 0.0)
-    lit = lit + (batch.around.horizon - lit) * veil
-    return torch.where(sky, _sky_colour(batch, hits.directions), lit)
+    veil = 1 - torch.exp(-torch.where(sky, 0.0, hits.depth) / around.haze_m.clamp(min=1e-3))
+    lit = lit + (around.horizon - lit) * torch.where(around.open & (around.haze_m > 0), veil, 0.0)
+    return torch.where(sky, sky_colour(around.horizon, around.zenith, around.clouds, hits.directions), lit)
 
 
 def _blurred(image: Tensor, sigma: Tensor) -> Tensor:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..raycast import FIRST_SOLID
-from ..scenes import Light, Material, Scene, Shape, Solid
+from ..scenes import FloatArray, Light, Material, Scene, Shape, Solid
 from ..textures import PATTERNS
 
 SHAPES: tuple[Shape, ...] = ("box", "cylinder", "sphere", "cone")
 PATTERN_NAMES = tuple(PATTERNS)
+_NO_LIGHT = Light("sun", (0.0, 1.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.0)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,8 @@ class Materials:
 
 @dataclass(frozen=True)
 class LightSlot:
-    """One light of each scene. `there`, `lamp` (B, 1) bool; a light that is not there has no strength."""
+    """One light of each scene; one that is not there has no strength. `lamp` (B, 1) bool."""
 
-    there: Tensor
     lamp: Tensor
     vector: Tensor
     colour: Tensor
@@ -127,27 +130,27 @@ def batch_scenes(scenes: Sequence[Scene], device: torch.device) -> SceneBatch:
     )
 
 
-class _Packer:
-    """Reads one thing of every scene."""
+class _Packer(Generic[Item]):
+    """Reads one thing of the scene, or of the light, that each place of the batch has."""
 
-    def __init__(self, scenes: Sequence[Scene], device: torch.device) -> None:
-        self._scenes, self._device = scenes, device
+    def __init__(self, items: Sequence[Item], device: torch.device) -> None:
+        self._items, self._device = items, device
 
-    def numbers(self, of: Callable[[Scene], float]) -> Tensor:
-        return torch.tensor([[of(scene)] for scene in self._scenes], device=self._device, dtype=torch.float32)
+    def numbers(self, of: Callable[[Item], float]) -> Tensor:
+        return torch.tensor([[of(item)] for item in self._items], device=self._device, dtype=torch.float32)
 
-    def flags(self, of: Callable[[Scene], bool]) -> Tensor:
-        return torch.tensor([[of(scene)] for scene in self._scenes], device=self._device)
+    def flags(self, of: Callable[[Item], bool]) -> Tensor:
+        return torch.tensor([[of(item)] for item in self._items], device=self._device)
 
-    def vectors(self, of: Callable[[Scene], Sequence[float]]) -> Tensor:
-        return torch.tensor([of(scene) for scene in self._scenes], device=self._device, dtype=torch.float32).T[..., None]
+    def vectors(self, of: Callable[[Item], Sequence[float]]) -> Tensor:
+        return torch.tensor([of(item) for item in self._items], device=self._device, dtype=torch.float32).T[..., None]
 
-    def matrices(self, of: Callable[[Scene], object]) -> Tensor:
-        found = np.stack([np.asarray(of(scene), np.float32) for scene in self._scenes])
+    def matrices(self, of: Callable[[Item], FloatArray]) -> Tensor:
+        found = np.stack([of(item) for item in self._items])
         return torch.from_numpy(found).to(self._device).permute(1, 2, 0)[..., None]
 
 
-def _around(pack: _Packer) -> Around:
+def _around(pack: _Packer[Scene]) -> Around:
     return Around(
         pack.flags(lambda s: s.surroundings.high is None),
         pack.vectors(lambda s: s.surroundings.low),
@@ -204,25 +207,15 @@ def _materials(scenes: Sequence[Scene], placed: list[list[Solid | None]], device
 
 
 def _lights(scenes: Sequence[Scene], device: torch.device) -> tuple[LightSlot, ...]:
-    none = Light("sun", (0.0, 1.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.0)
-    slots = []
-    for place in range(max(len(scene.lights) for scene in scenes)):
-        lights = [scene.lights[place] if place < len(scene.lights) else none for scene in scenes]
+    rows = zip_longest(*(scene.lights for scene in scenes), fillvalue=_NO_LIGHT)
+    return tuple(_light_slot(_Packer(lights, device)) for lights in rows)
 
-        def numbers(values: list[float]) -> Tensor:
-            return torch.tensor(values, dtype=torch.float32, device=device)[:, None]
 
-        def vectors(values: list[tuple[float, float, float]]) -> Tensor:
-            return torch.tensor(values, dtype=torch.float32, device=device).T[..., None]
-
-        slots.append(
-            LightSlot(
-                torch.tensor([[place < len(scene.lights)] for scene in scenes], device=device),
-                torch.tensor([[light.kind == "lamp"] for light in lights], device=device),
-                vectors([light.vector for light in lights]),
-                vectors([light.colour for light in lights]),
-                numbers([light.strength for light in lights]),
-                numbers([light.size for light in lights]),
-            )
-        )
-    return tuple(slots)
+def _light_slot(pack: _Packer[Light]) -> LightSlot:
+    return LightSlot(
+        pack.flags(lambda light: light.kind == "lamp"),
+        pack.vectors(lambda light: light.vector),
+        pack.vectors(lambda light: light.colour),
+        pack.numbers(lambda light: light.strength),
+        pack.numbers(lambda light: light.size),
+    )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..raycast import FIRST_SOLID, FLOOR, SKY, WALLS, unit_normals
+from ..raycast import FIRST_SOLID, FLOOR, SKY, WALLS, length, unit_normals
 from ..textures import PATTERNS, look_up, noise_tile
-from .rays import Hits, length, turned
+from .rays import Hits, turned
 from .scene_batch import PATTERN_NAMES, SHAPES, SceneBatch
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from .. import textures
-from ..raycast import dot, surroundings_hit
+from ..raycast import dot, length, surroundings_hit
 from ..scenes import FloatArray
 from .description import Source
 from .stage import SKY, Ids, Mask, Stage, blocked, in_opening
-from .surfaces import Surfaces, length, unit
+from .surfaces import Surfaces, unit
 
 _SIDE = 4
 INDOOR_SKY = 3.0

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..raycast import length
 from ..scenes import FloatArray, SceneCamera
 from ..shading import HORIZON_CANONICAL, Picture
 from .description import Place
 from .lens import photograph_of
 from .lighting import lit, openness, shadow, sky_colour, with_haze
 from .stage import OUTSIDE, SKY, Ids, Stage, first_hits, see, see_some, set_up
-from .surfaces import Surfaces, length, surfaces
+from .surfaces import Surfaces, surfaces
 
 _FAR_M = np.float32(5000)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..raycast import dot
+from ..raycast import dot, length
 from ..scenes import FloatArray
 from .description import Finish
 from .facing import outward
@@ -28,10 +28,6 @@ class Surfaces:
     mirror: FloatArray
     clear: FloatArray
     glow: FloatArray
-
-
-def length(vectors: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt(dot(vectors, vectors)), np.float32)
 
 
 def unit(vectors: FloatArray) -> FloatArray:
